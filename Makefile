@@ -1,0 +1,39 @@
+# Every target sets up what it needs, asks nothing, and may be run again at any time.
+# What is fetched goes to .cache/ (`make clean` removes it), what is built to target/.
+
+DIR ?= examples/orders
+ARGS ?=
+
+.PHONY: help dev test bench fmt lint tidy tools clean
+
+.DEFAULT_GOAL := help
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: ## Run the operator and a real broker on this machine: make dev [DIR=examples/orders] [ARGS=--until-ready]
+	@scripts/dev $(DIR) $(ARGS)
+
+test: ## Run every test: crates, house rules, conformance, end to end
+	@scripts/test
+
+bench: ## Measure the broker, and RabbitMQ beside it
+	@scripts/bench
+
+fmt: ## Format the sources
+	cargo fmt --all
+
+lint: ## Check the format and the lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+tidy: ## Check the house rules
+	cargo test --locked --quiet --package warren-tests --test tidy
+
+tools: ## Put kubectl, helm and the test clients in .cache/
+	@scripts/setup-kubectl
+	@scripts/setup-python
+	@scripts/setup-node
+
+clean: ## Remove what was built and fetched
+	rm -rf target .cache
