@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The management API's contract: what Warren's HTTP API answers, as serde types.
+//!
+//! Paths, field names and meanings are those of RabbitMQ's management plugin, so that existing
+//! tools can read them; Warren's additions are marked on the field. Names in a path are
+//! percent-encoded, so the default vhost `/` is `%2F` ([`path`] builds them).
+//!
+//! Every type tolerates unknown fields when read, so that an older reader can talk to a newer
+//! broker; every field that is not an identity has a default for the reverse.
+
+mod binding;
+mod connection;
+mod exchange;
+mod failure;
+mod health;
+mod overview;
+pub mod path;
+mod queue;
+mod user;
+mod vhost;
+
+pub use crate::binding::{Binding, DestinationType};
+pub use crate::connection::Connection;
+pub use crate::exchange::Exchange;
+pub use crate::failure::Failure;
+pub use crate::health::{Health, HealthStatus};
+pub use crate::overview::{Listener, MessageStats, ObjectTotals, Overview, QueueTotals};
+pub use crate::queue::Queue;
+pub use crate::user::WhoAmI;
+pub use crate::vhost::Vhost;
+
+/// Arguments of a queue, exchange or binding: a field table, as JSON.
+pub type Arguments = serde_json::Map<String, serde_json::Value>;

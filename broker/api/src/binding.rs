@@ -1,0 +1,33 @@
+//! One binding: `GET /api/bindings`, `/api/bindings/{vhost}`, `/api/queues/{vhost}/{name}/bindings`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Arguments;
+
+/// What a binding leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DestinationType {
+    /// The destination is a queue.
+    Queue,
+    /// The destination is another exchange.
+    Exchange,
+}
+
+/// A rule by which an exchange hands messages on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The exchange that messages come from; empty for the default exchange.
+    pub source: String,
+    /// The vhost of both ends.
+    pub vhost: String,
+    /// The queue or exchange that messages go to.
+    pub destination: String,
+    /// What `destination` names.
+    pub destination_type: DestinationType,
+    /// The routing key or pattern; may be empty.
+    pub routing_key: String,
+    /// Arguments, which a headers exchange matches on. Part of the binding's identity.
+    #[serde(default)]
+    pub arguments: Arguments,
+}

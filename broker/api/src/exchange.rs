@@ -1,0 +1,29 @@
+//! One exchange: `GET /api/exchanges`, `/api/exchanges/{vhost}`, `/api/exchanges/{vhost}/{name}`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Arguments;
+
+/// An exchange as it was declared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Its name; empty for the default exchange.
+    pub name: String,
+    /// The vhost it lives in.
+    pub vhost: String,
+    /// `direct`, `fanout`, `topic` or `headers`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it outlives a restart of the broker.
+    #[serde(default)]
+    pub durable: bool,
+    /// Whether it goes when the last binding from it goes.
+    #[serde(default)]
+    pub auto_delete: bool,
+    /// Whether clients may not publish to it.
+    #[serde(default)]
+    pub internal: bool,
+    /// The arguments it was declared with.
+    #[serde(default)]
+    pub arguments: Arguments,
+}

@@ -1,0 +1,62 @@
+//! One queue: `GET /api/queues`, `/api/queues/{vhost}`, `/api/queues/{vhost}/{name}`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Arguments;
+
+/// A queue, as it was declared and as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Its name.
+    pub name: String,
+    /// The vhost it lives in.
+    pub vhost: String,
+    /// Whether it outlives a restart of the broker.
+    #[serde(default)]
+    pub durable: bool,
+    /// Whether it goes when its last consumer goes.
+    #[serde(default)]
+    pub auto_delete: bool,
+    /// Whether only the connection that declared it may use it.
+    #[serde(default)]
+    pub exclusive: bool,
+    /// The arguments it was declared with.
+    #[serde(default)]
+    pub arguments: Arguments,
+    /// `classic` or `quorum`.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    /// The node that leads the queue.
+    #[serde(default)]
+    pub leader: String,
+    /// The same, under the name that older tools read.
+    #[serde(default)]
+    pub node: String,
+    /// Every node that holds a copy, the leader included.
+    #[serde(default)]
+    pub members: Vec<String>,
+    /// Of these, the nodes that are up.
+    #[serde(default)]
+    pub online: Vec<String>,
+    /// `running`, or `down` when no leader answers.
+    #[serde(default)]
+    pub state: String,
+    /// Ready and unacknowledged messages.
+    #[serde(default)]
+    pub messages: u64,
+    /// Messages that wait for a consumer.
+    #[serde(default)]
+    pub messages_ready: u64,
+    /// Messages that a consumer holds and has not acknowledged.
+    #[serde(default)]
+    pub messages_unacknowledged: u64,
+    /// Bytes of the bodies of all its messages.
+    #[serde(default)]
+    pub message_bytes: u64,
+    /// Consumers on the queue.
+    #[serde(default)]
+    pub consumers: u64,
+    /// Warren's addition: differs for a queue that was deleted and declared again.
+    #[serde(default)]
+    pub incarnation: u64,
+}
