@@ -1,0 +1,2 @@
+//! What one small message costs the codec.
+fn main() {}
