@@ -1,0 +1,65 @@
+//! The CEL rules that several kinds share, each with a message that says what to do.
+
+use kube::core::{Message, Reason, Rule};
+
+/// A field of `spec` that keeps the value it was created with, present or absent.
+///
+/// `remedy` completes the message after "spec.FIELD cannot change: ".
+pub(crate) fn fixed(field: &str, remedy: &str) -> Rule {
+    Rule::new(format!(
+        "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
+    ))
+    .message(Message::Message(format!("spec.{field} cannot change: {remedy}")))
+    .reason(Reason::FieldValueForbidden)
+    .field_path(format!(".{field}"))
+}
+
+/// A typed field and the raw argument it stands for exclude each other.
+pub(crate) fn either(field: &str, argument: &str) -> Rule {
+    let escaped = argument.replace('-', "__dash__");
+    Rule::new(format!(
+        "!(has(self.{field}) && has(self.arguments) && has(self.arguments.{escaped}))"
+    ))
+    .message(Message::Message(format!(
+        "set spec.{field} or spec.arguments['{argument}'], not both: remove the one you do not need"
+    )))
+    .reason(Reason::FieldValueInvalid)
+    .field_path(".arguments")
+}
+
+/// The broker's name for an object: `spec.name`, or else `metadata.name`.
+const EFFECTIVE_NAME: &str = "(has(self.spec.name) ? self.spec.name : self.metadata.name)";
+
+/// The broker's name of an object may not change, neither by `spec.name` nor by leaving it out.
+pub(crate) fn fixed_name(kind: &str) -> Rule {
+    let old = EFFECTIVE_NAME.replace("self.", "oldSelf.");
+    Rule::new(format!("{EFFECTIVE_NAME} == {old}"))
+        .message(Message::Message(format!(
+            "spec.name cannot change: create another {kind} with the new name, move its bindings and clients, \
+             then delete this one"
+        )))
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// Names under `amq.` belong to the broker.
+pub(crate) fn unreserved_name(kind: &str) -> Rule {
+    Rule::new(format!("!{EFFECTIVE_NAME}.startsWith('amq.')"))
+        .message(Message::Message(format!(
+            "names that start with 'amq.' are reserved for the broker: choose another spec.name for this {kind}"
+        )))
+        .reason(Reason::FieldValueInvalid)
+}
+
+/// A duration as Go writes it, without sign.
+pub(crate) fn duration() -> Rule {
+    Rule::new(r"self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$')")
+        .message("write a duration such as 500ms, 30s, 5m or 1h30m")
+        .reason(Reason::FieldValueInvalid)
+}
+
+/// A size in bytes as Kubernetes writes quantities.
+pub(crate) fn size() -> Rule {
+    Rule::new(r"self.matches('^[1-9][0-9]*(k|M|G|T|Ki|Mi|Gi|Ti)?$')")
+        .message("write a size such as 500Mi, 10Gi or 1T")
+        .reason(Reason::FieldValueInvalid)
+}
