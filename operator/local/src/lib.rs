@@ -1,1 +1,8 @@
-//! Placeholder.
+//! The embedded control plane of `warren-operator dev`.
+//!
+//! An API server on loopback ([`apiserver`]) and, as its ordinary clients, the controllers that a
+//! cluster has: StatefulSets, volumes, Services, garbage collection, namespaces, and a kubelet
+//! that runs a pod's container as a process. For development and tests, never for production.
+
+pub mod dev;
+mod shutdown;
