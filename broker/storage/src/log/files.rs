@@ -1,0 +1,195 @@
+//! The log's files: their names, the next one, and the spare ones.
+//!
+//! A file that nothing needs any more becomes a *spare* and later the next log file under another
+//! number, so that a log at work neither grows nor allocates.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    error::{Error, Result},
+    fs::{File, FileSystem},
+    log::OpenFiles,
+};
+
+/// Spare files kept; more are removed.
+const MAX_SPARES: usize = 4;
+
+/// The files of one log.
+#[derive(Debug)]
+pub(crate) struct Files<F: FileSystem> {
+    fs: F,
+    dir: PathBuf,
+    file_len: u32,
+    state: Mutex<State<F::File>>,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    open: OpenFiles<T>,
+    spares: Vec<PathBuf>,
+    next_spare: u32,
+    /// Files with damage in them: kept for whoever wants to look, never used again.
+    set_aside: Vec<u32>,
+}
+
+/// What the name of a file in the log's directory says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Log(u32),
+    Spare(u32),
+    Foreign,
+}
+
+// === impl Files ===
+
+impl<F: FileSystem> Files<F> {
+    /// Finds the files in `dir` and opens them.
+    pub(crate) fn open(fs: F, dir: PathBuf, file_len: u32) -> Result<Self> {
+        let io = |op, path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Io { op, path, source }
+        };
+        fs.create_dir_all(&dir).map_err(io("create", &dir))?;
+        let mut state = State {
+            open: OpenFiles::new(),
+            spares: Vec::new(),
+            next_spare: 0,
+            set_aside: Vec::new(),
+        };
+        for path in fs.list(&dir).map_err(io("list", &dir))? {
+            match Name::parse(&path) {
+                Name::Log(number) => {
+                    let file = fs.open(&path, false).map_err(io("open", &path))?;
+                    state.open.insert(number, Arc::new(file));
+                }
+                Name::Spare(number) => {
+                    state.next_spare = state.next_spare.max(number + 1);
+                    state.spares.push(path);
+                }
+                Name::Foreign => {}
+            }
+        }
+        state.spares.sort();
+        Ok(Self { fs, dir, file_len, state: Mutex::new(state) })
+    }
+
+    pub(crate) fn fs(&self) -> &F {
+        &self.fs
+    }
+
+    /// The number that the next file will get.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.state().open.last_key_value().map_or(1, |(number, _)| number + 1)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.state().open.len()
+    }
+
+    /// The files' numbers, oldest first.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        self.state().open.keys().copied().collect()
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<Arc<F::File>> {
+        self.state().open.get(&number).cloned()
+    }
+
+    pub(crate) fn path(&self, number: u32) -> PathBuf {
+        self.dir.join(format!("{number:010}.log"))
+    }
+
+    /// Makes file `number`, from a spare where there is one.
+    pub(crate) fn create(&self, number: u32) -> Result<Arc<F::File>> {
+        self.prepare_spare()?;
+        let mut state = self.state();
+        let spare = state.spares.pop().ok_or(Error::Closed)?;
+        let path = self.path(number);
+        let io = |op, source| Error::Io { op, path: path.clone(), source };
+        if let Err(source) = self.fs.rename(&spare, &path) {
+            state.spares.push(spare);
+            return Err(io("create", source));
+        }
+        self.fs.sync_dir(&self.dir).map_err(|source| io("sync the directory of", source))?;
+        let file = Arc::new(self.fs.open(&path, false).map_err(|source| io("open", source))?);
+        state.open.insert(number, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Sees to it that there is a spare file, so that the next [`Files::create`] needs no space.
+    pub(crate) fn prepare_spare(&self) -> Result<()> {
+        let mut state = self.state();
+        if !state.spares.is_empty() {
+            return Ok(());
+        }
+        let path = self.dir.join(format!("spare-{:010}", state.next_spare));
+        let io = |op, source| Error::Io { op, path: path.clone(), source };
+        let file = self.fs.open(&path, true).map_err(|source| io("create", source))?;
+        if let Err(source) = file.allocate(u64::from(self.file_len)) {
+            drop(file);
+            // Half a spare is of no use and the space is short: what counts is the first error.
+            let _ = self.fs.remove(&path);
+            return Err(io("allocate", source));
+        }
+        file.sync_data().map_err(|source| io("sync", source))?;
+        state.next_spare += 1;
+        state.spares.push(path);
+        Ok(())
+    }
+
+    /// Makes spares of the files before `number`, except those set aside.
+    pub(crate) fn release(&self, number: u32) -> Result<()> {
+        let mut state = self.state();
+        let State { open, set_aside, .. } = &*state;
+        let done: Vec<u32> =
+            open.range(..number).map(|(n, _)| *n).filter(|n| !set_aside.contains(n)).collect();
+        for number in done {
+            let path = self.path(number);
+            if state.spares.len() < MAX_SPARES {
+                let spare = self.dir.join(format!("spare-{:010}", state.next_spare));
+                state.next_spare += 1;
+                self.fs.rename(&path, &spare).map_err(|source| Error::Io {
+                    op: "rename",
+                    path,
+                    source,
+                })?;
+                state.spares.push(spare);
+            } else {
+                self.fs.remove(&path).map_err(|source| Error::Io { op: "remove", path, source })?;
+            }
+            state.open.remove(&number);
+        }
+        Ok(())
+    }
+
+    /// Keeps file `number` for good: it has damage in it.
+    pub(crate) fn set_aside(&self, number: u32) {
+        let mut state = self.state();
+        if !state.set_aside.contains(&number) {
+            state.set_aside.push(number);
+        }
+    }
+
+    /// Every step leaves the maps as the directory is, so a poisoned lock is as good as a clean one.
+    fn state(&self) -> MutexGuard<'_, State<F::File>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Name ===
+
+impl Name {
+    fn parse(path: &Path) -> Self {
+        let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return Self::Foreign };
+        if let Some(number) = name.strip_suffix(".log").and_then(|n| n.parse().ok()) {
+            return Self::Log(number);
+        }
+        if let Some(number) = name.strip_prefix("spare-").and_then(|n| n.parse().ok()) {
+            return Self::Spare(number);
+        }
+        Self::Foreign
+    }
+}

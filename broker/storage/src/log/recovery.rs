@@ -1,0 +1,227 @@
+//! What the log holds after a restart.
+//!
+//! ```text
+//!  file 7: │round│round│round│ (end of file: the next round did not fit)
+//!  file 8: │round│round│▒▒▒▒▒▒│round│        ▒ damaged; a later frontier lies behind it: corruption
+//!  file 9: │round│round│▒▒▒                  ▒ nothing behind it: a torn tail, never confirmed
+//! ```
+//!
+//! A damaged place is a *torn tail* when no round anywhere names a frontier beyond it: the sync that
+//! was to cover it never returned. Otherwise it is *corruption*: it was durable once. Corruption is
+//! reported, its file is set aside, and reading goes on behind it: what it meant is the caller's
+//! to judge.
+
+use std::sync::Arc;
+
+use crate::{
+    error::{Error, Result},
+    fs::{self, FileSystem},
+    log::{Log, Options, files::Files},
+    position::Position,
+    record::Record,
+    round::{self, Header, NotARound},
+};
+
+mod identity;
+
+/// A record found on opening, and where.
+#[derive(Debug)]
+pub struct Found<'a> {
+    /// Where the record begins.
+    pub position: Position,
+    /// The record.
+    pub record: Record<'a>,
+}
+
+/// What opening a log brought to light.
+#[derive(Debug)]
+pub struct Opened<F: FileSystem> {
+    /// The log, ready for [`Log::start`].
+    pub log: Log<F>,
+    /// Damage below the durable frontier, in order. Empty on a healthy disk.
+    pub damage: Vec<Error>,
+    /// Bytes after the frontier that were cut because no sync had covered them.
+    pub torn_bytes: u64,
+}
+
+/// A damaged place whose meaning depends on what lies behind it.
+struct Suspect {
+    at: Position,
+    reason: &'static str,
+}
+
+struct Scan<'a, F: FileSystem> {
+    files: &'a Files<F>,
+    options: &'a Options,
+    log_id: u64,
+    /// The end of the last whole round.
+    end: Position,
+    any_round: bool,
+    suspects: Vec<Suspect>,
+    damage: Vec<Error>,
+    torn_bytes: u64,
+}
+
+impl<F: FileSystem> Log<F> {
+    /// Opens the log in `options.dir`, made when missing, and shows every record to `visit`, in order.
+    ///
+    /// Files wholly before `from` (the caller's snapshot knows) are not read but released.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::Version`] for a log of a newer program. Damage is no error: see
+    /// [`Opened::damage`].
+    pub fn open(
+        fs: F,
+        options: Options,
+        from: Position,
+        mut visit: impl FnMut(Found<'_>),
+    ) -> Result<Opened<F>> {
+        let files = Files::open(fs, options.dir.clone(), options.file_len)?;
+        let log_id = identity::load(files.fs(), &options.dir)?;
+        files.release(from.file())?;
+        let mut scan = Scan {
+            files: &files,
+            options: &options,
+            log_id,
+            end: from,
+            any_round: false,
+            suspects: Vec::new(),
+            damage: Vec::new(),
+            torn_bytes: 0,
+        };
+        for number in files.numbers() {
+            scan.file(number, &mut visit)?;
+        }
+        scan.settle();
+        let Scan { end, damage, torn_bytes, .. } = scan;
+        Ok(Opened { log: Self::new(options, files, log_id, end), damage, torn_bytes })
+    }
+}
+
+// === impl Scan ===
+
+impl<F: FileSystem> Scan<'_, F> {
+    fn file(&mut self, number: u32, visit: &mut impl FnMut(Found<'_>)) -> Result<()> {
+        let Some(file) = self.files.get(number) else { return Ok(()) };
+        let bytes = self.load(number, &file)?;
+        let mut offset = 0;
+        while offset + round::HEADER_LEN <= bytes.len() {
+            let at = Position::new(number, offset as u32);
+            match self.round(at, &bytes[offset..], visit)? {
+                Some(len) => offset += len,
+                None => match self.resume(number, &bytes, offset + round::ALIGNMENT) {
+                    Some(next) => offset = next,
+                    None => break,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&self, number: u32, file: &Arc<F::File>) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; self.options.file_len as usize];
+        let got = fs::read_full(&**file, &mut bytes, 0).map_err(|source| Error::Io {
+            op: "read",
+            path: self.files.path(number),
+            source,
+        })?;
+        bytes.truncate(got);
+        Ok(bytes)
+    }
+
+    /// Reads the round at `at`; returns the bytes it takes, or `None` when there is none to trust.
+    fn round(
+        &mut self,
+        at: Position,
+        bytes: &[u8],
+        visit: &mut impl FnMut(Found<'_>),
+    ) -> Result<Option<usize>> {
+        let header = match self.header(at, bytes)? {
+            Some(header) => header,
+            None => {
+                self.suspect(at, "no round where one should begin");
+                return Ok(None);
+            }
+        };
+        self.confirm_frontier(header.frontier);
+        let length = header.length as usize;
+        let payload = bytes.get(round::HEADER_LEN..round::HEADER_LEN + length);
+        let Some(payload) = payload.filter(|p| crc32c::crc32c(p) == header.checksum) else {
+            self.suspect(at, "the round's checksum does not match");
+            return Ok(None);
+        };
+        self.records(at, payload, visit);
+        self.end = Position::new(at.file(), at.offset() + round::padded(length) as u32);
+        Ok(Some(round::padded(length)))
+    }
+
+    fn header(&self, at: Position, bytes: &[u8]) -> Result<Option<Header>> {
+        match Header::decode(bytes) {
+            Ok(header) if header.log_id == self.log_id && header.position == at => Ok(Some(header)),
+            Ok(_) | Err(NotARound::Absent) => Ok(None),
+            Err(NotARound::Version(found)) => Err(Error::Version {
+                path: self.files.path(at.file()),
+                found,
+                supported: round::VERSION,
+            }),
+        }
+    }
+
+    fn records(&mut self, at: Position, payload: &[u8], visit: &mut impl FnMut(Found<'_>)) {
+        let mut offset = 0;
+        while offset < payload.len() {
+            let place = at.offset() + (round::HEADER_LEN + offset) as u32;
+            match Record::decode(&payload[offset..]) {
+                Ok((record, len)) => {
+                    visit(Found { position: Position::new(at.file(), place), record });
+                    offset += len;
+                }
+                // The round's own checksum held, so these bytes were written like this.
+                Err(malformed) => {
+                    self.corrupt(Position::new(at.file(), place), malformed.reason());
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The next place at or after `offset` where a round begins.
+    fn resume(&self, number: u32, bytes: &[u8], offset: usize) -> Option<usize> {
+        (offset..bytes.len()).step_by(round::ALIGNMENT).find(|&offset| {
+            let at = Position::new(number, offset as u32);
+            matches!(self.header(at, &bytes[offset..]), Ok(Some(_)))
+        })
+    }
+
+    fn suspect(&mut self, at: Position, reason: &'static str) {
+        self.suspects.push(Suspect { at, reason });
+    }
+
+    /// Everything before `frontier` was durable once: what is missing or damaged there is corruption.
+    fn confirm_frontier(&mut self, frontier: Position) {
+        let suspects = std::mem::take(&mut self.suspects);
+        let damaged = self.damage.len();
+        for suspect in suspects.into_iter().filter(|suspect| suspect.at < frontier) {
+            self.corrupt(suspect.at, suspect.reason);
+        }
+        if self.any_round && self.end < frontier && self.damage.len() == damaged {
+            self.corrupt(self.end, "rounds that were written here are gone");
+        }
+        self.any_round = true;
+    }
+
+    /// At the end: what is still suspect was never covered by a sync.
+    fn settle(&mut self) {
+        for suspect in std::mem::take(&mut self.suspects) {
+            let rest = self.options.file_len.saturating_sub(suspect.at.offset());
+            self.torn_bytes += u64::from(rest.min(round::ALIGNMENT as u32));
+        }
+    }
+
+    fn corrupt(&mut self, at: Position, reason: &'static str) {
+        self.files.set_aside(at.file());
+        let path = self.files.path(at.file());
+        self.damage.push(Error::Corrupt { path, offset: u64::from(at.offset()), reason });
+    }
+}

@@ -1,0 +1,301 @@
+//! The log against a disk that fails in every way it can.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+
+use super::{recovery::Opened, writer::Step, *};
+use crate::{
+    batch::Batch,
+    fs::memory::{Call, Dice, Fault, MemoryFs},
+    record::Record,
+};
+
+const DIR: &str = "/log";
+
+fn options() -> Options {
+    Options { dir: DIR.into(), file_len: 64 << 10, round_len: 12 << 10 }
+}
+
+/// A batch of `records` records that name themselves: group = batch, index = place in the batch.
+fn batch(number: u64, records: u64, size: usize) -> Sealed {
+    let mut batch = Batch::new();
+    for index in 0..records {
+        let body = Bytes::from(vec![number as u8; size]);
+        let record =
+            Record { kind: 1, group: number, term: records, index, metadata: b"m", body: &body };
+        batch.push(&record, &body);
+    }
+    batch.seal()
+}
+
+type Seen = Vec<(Position, u64, u64, u64)>;
+
+fn open(fs: &MemoryFs) -> Result<(Opened<MemoryFs>, Seen)> {
+    let mut seen = Vec::new();
+    let opened = Log::open(fs.clone(), options(), Position::ZERO, |found| {
+        let r = found.record;
+        seen.push((found.position, r.group, r.term, r.index));
+    })?;
+    Ok((opened, seen))
+}
+
+/// The batches in `seen`, asserting that each is whole and in order.
+fn batches(seen: &Seen) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    let mut rest = seen.as_slice();
+    while let Some((_, number, records, _)) = rest.first() {
+        let (this, others) = rest.split_at(usize::try_from(*records).unwrap().min(rest.len()));
+        let expected: Vec<_> = (0..*records).map(|index| (*number, index)).collect();
+        let got: Vec<_> = this.iter().map(|(_, n, _, index)| (*n, *index)).collect();
+        assert_eq!(got, expected, "batch {number} is not whole");
+        numbers.push(*number);
+        rest = others;
+    }
+    numbers
+}
+
+/// Everything fails from the `nth` call on, as for a process that is no longer there.
+fn die_at(fs: &MemoryFs, nth: usize) {
+    let calls = AtomicUsize::new(0);
+    fs.fail_with(move |_| {
+        (calls.fetch_add(1, Ordering::Relaxed) >= nth)
+            .then(|| Fault::Fail(io::ErrorKind::Other.into()))
+    });
+}
+
+#[test]
+fn what_was_appended_is_found_and_can_be_read() {
+    let fs = MemoryFs::default();
+    let (opened, seen) = open(&fs).unwrap();
+    assert!(seen.is_empty());
+    let log = opened.log;
+    let mut writer = log.writer();
+    let mut placed = Vec::new();
+    for number in 0..200 {
+        placed.push(log.append(batch(number, 1 + number % 3, 700)).unwrap());
+        if number % 5 == 0 {
+            while matches!(writer.step().unwrap(), Step::Durable(_)) {}
+        }
+    }
+    while matches!(writer.step().unwrap(), Step::Durable(_)) {}
+    for (number, position) in placed.iter().enumerate() {
+        let read = log.read(*position).unwrap();
+        assert_eq!(read.record().group, number as u64);
+        assert_eq!(read.body().len(), 700);
+    }
+    let (reopened, seen) = open(&fs).unwrap();
+    assert!(reopened.damage.is_empty(), "{:?}", reopened.damage);
+    assert_eq!(batches(&seen), (0..200).collect::<Vec<_>>());
+    let firsts: Vec<_> = seen.iter().filter(|s| s.3 == 0).map(|s| s.0).collect();
+    assert_eq!(firsts, placed, "a position told on appending is where the record is found");
+}
+
+/// A power cut at every call of a busy log, several lives long: nothing durable is lost, nothing
+/// half a batch comes back, and no damage is reported where there was none.
+#[test]
+fn a_power_cut_at_any_moment_loses_nothing_durable() {
+    for seed in 0..400u64 {
+        let mut dice = Dice(seed);
+        let mut fs = MemoryFs::default();
+        let mut kept: Vec<u64> = Vec::new();
+        let mut next = 0;
+        for _life in 0..3 {
+            die_at(&fs, dice.below(60) as usize);
+            let mut appended = kept.clone();
+            let mut durable = kept.clone();
+            if let Ok((opened, seen)) = open(&fs) {
+                assert_eq!(batches(&seen), kept, "seed {seed}");
+                live(&opened.log, &mut dice, &mut next, &mut appended, &mut durable);
+            }
+            fs = fs.power_cut(dice.roll());
+            let (opened, seen) = open(&fs).unwrap();
+            assert!(opened.damage.is_empty(), "seed {seed}: {:?}", opened.damage);
+            let found = batches(&seen);
+            assert!(found.starts_with(&durable), "seed {seed}: lost {durable:?}, found {found:?}");
+            assert!(appended.starts_with(&found), "seed {seed}: invented {found:?}");
+            kept = found;
+        }
+    }
+}
+
+/// Appends and writes until the disk dies or it is enough.
+fn live(
+    log: &Log<MemoryFs>,
+    dice: &mut Dice,
+    next: &mut u64,
+    appended: &mut Vec<u64>,
+    durable: &mut Vec<u64>,
+) {
+    let mut writer = log.writer();
+    for _ in 0..40 {
+        for _ in 0..dice.below(4) {
+            let size = [10, 500, 5000, 9000][dice.below(4) as usize];
+            if log.append(batch(*next, 1 + dice.below(3), size)).is_ok() {
+                appended.push(*next);
+            }
+            *next += 1;
+        }
+        match writer.step() {
+            Ok(Step::Durable(_)) => {}
+            Ok(_) => continue,
+            Err(_) => return,
+        }
+        let end = log.durable();
+        let ends = log.shared.unwritten_batches();
+        durable.clone_from(&appended[..appended.len() - ends].to_vec());
+        assert!(end > Position::ZERO);
+    }
+}
+
+#[test]
+fn a_failed_sync_or_write_ends_the_log() {
+    for failing in [Call::Sync, Call::Write(0)] {
+        let fs = MemoryFs::default();
+        let log = open(&fs).unwrap().0.log;
+        let mut writer = log.writer();
+        log.append(batch(1, 1, 100)).unwrap();
+        assert!(matches!(writer.step().unwrap(), Step::Durable(_)));
+        let durable = log.durable();
+        let want = std::mem::discriminant(&failing);
+        fs.fail_with(move |call| {
+            (std::mem::discriminant(call) == want)
+                .then(|| Fault::Fail(io::Error::from_raw_os_error(5)))
+        });
+        log.append(batch(2, 1, 100)).unwrap();
+        assert!(matches!(writer.step(), Err(Error::Io { .. })), "{failing:?}");
+        fs.heal();
+        assert!(matches!(log.append(batch(3, 1, 100)), Err(Error::Closed)), "{failing:?}");
+        assert_eq!(log.durable(), durable, "{failing:?}");
+    }
+}
+
+#[test]
+fn short_writes_are_carried_on() {
+    let fs = MemoryFs::default();
+    let log = open(&fs).unwrap().0.log;
+    let mut dice = Dice(3);
+    fs.fail_with(move |call| match call {
+        Call::Write(len) => Some(Fault::Short(1 + dice.below(*len as u64) as usize)),
+        _ => None,
+    });
+    let mut writer = log.writer();
+    for number in 0..50 {
+        log.append(batch(number, 2, 900)).unwrap();
+        while matches!(writer.step().unwrap(), Step::Durable(_)) {}
+    }
+    fs.heal();
+    assert_eq!(batches(&open(&fs).unwrap().1), (0..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_full_disk_stalls_the_log_until_there_is_space() {
+    let fs = MemoryFs::default();
+    let log = open(&fs).unwrap().0.log;
+    fs.set_capacity(200 << 10);
+    let mut writer = log.writer();
+    let mut number = 0;
+    let stalled_at = loop {
+        log.append(batch(number, 1, 3000)).unwrap();
+        number += 1;
+        if writer.step().unwrap() == Step::NoSpace {
+            break number;
+        }
+        assert!(number < 1000, "the disk never filled");
+    };
+    assert!(writer.space_low(), "the shortage is told one file ahead");
+    assert_eq!(writer.step().unwrap(), Step::NoSpace);
+    fs.set_capacity(u64::MAX);
+    while matches!(writer.step().unwrap(), Step::Durable(_)) {}
+    assert!(!writer.space_low());
+    assert_eq!(batches(&open(&fs).unwrap().1), (0..stalled_at).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_flipped_bit_below_the_frontier_is_reported_and_the_rest_is_read() {
+    let fs = MemoryFs::default();
+    let mut log = open(&fs).unwrap().0.log;
+    let mut writer = log.writer();
+    for number in 0..60 {
+        log.append(batch(number, 1, 1500)).unwrap();
+        while matches!(writer.step().unwrap(), Step::Durable(_)) {}
+    }
+    writer.finish_for_test();
+    log.close();
+    let (_, healthy) = open(&fs).unwrap();
+    for (position, number, _, _) in &healthy {
+        let damaged = fs.power_cut(0);
+        let path = log.shared.files.path(position.file());
+        // In the record's body, behind its header.
+        assert!(damaged.flip_bit(&path, (position.offset() as usize + 100) * 8 + 3));
+        let (opened, seen) = open(&damaged).unwrap();
+        assert_eq!(opened.damage.len(), 1, "batch {number}: {:?}", opened.damage);
+        assert!(matches!(&opened.damage[0], Error::Corrupt { path: p, .. } if *p == path));
+        let expected: Vec<_> = (0..60).filter(|n| n != number).collect();
+        assert_eq!(batches(&seen), expected, "batch {number}");
+    }
+}
+
+#[test]
+fn released_files_are_used_again() {
+    let fs = MemoryFs::default();
+    let log = open(&fs).unwrap().0.log;
+    let mut writer = log.writer();
+    for number in 0..400 {
+        log.append(batch(number, 1, 3000)).unwrap();
+        while matches!(writer.step().unwrap(), Step::Durable(_)) {}
+        log.release(log.durable()).unwrap();
+    }
+    assert_eq!(log.disk_bytes(), u64::from(options().file_len));
+    let files = fs.list(DIR.as_ref()).unwrap();
+    assert!(files.len() <= 8, "{files:?}");
+    let (reopened, seen) = open(&fs).unwrap();
+    assert!(reopened.damage.is_empty(), "{:?}", reopened.damage);
+    assert_eq!(batches(&seen).last(), Some(&399));
+}
+
+#[test]
+fn the_thread_writes_and_reports() {
+    struct Watch(Arc<AtomicUsize>);
+    impl Observer for Watch {
+        fn durable(&mut self, _: Position) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn space_low(&mut self, _: bool) {}
+        fn failed(&mut self, error: Error) {
+            panic!("{error}");
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let open = || {
+        let mut count = 0;
+        let options = Options::new(dir.path());
+        let opened =
+            Log::open(crate::fs::real::RealFs, options, Position::ZERO, |_| count += 1).unwrap();
+        assert!(opened.damage.is_empty());
+        (opened.log, count)
+    };
+    let (mut log, _) = open();
+    let syncs = Arc::new(AtomicUsize::new(0));
+    log.start(Watch(Arc::clone(&syncs))).unwrap();
+    for number in 0..100 {
+        log.append(batch(number, 10, 1000)).unwrap();
+    }
+    log.close();
+    assert!(syncs.load(Ordering::Relaxed) >= 1);
+    assert!(matches!(log.append(batch(1, 1, 1)), Err(Error::Closed)));
+    assert_eq!(open().1, 1000);
+}
+
+#[test]
+fn a_batch_over_the_limit_is_refused() {
+    let log = open(&MemoryFs::default()).unwrap().0.log;
+    assert!(log.append(batch(0, 1, options().max_batch() - 100)).is_ok());
+    assert!(matches!(log.append(batch(0, 1, options().max_batch())), Err(Error::TooLarge { .. })));
+}
