@@ -17,6 +17,27 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     ]
 }
 
+/// The definitions as files: name and YAML of each, as `crds/` holds them.
+///
+/// # Errors
+///
+/// None in practice: YAML can express every definition.
+pub fn files() -> Result<Vec<(String, String)>, serde_yaml::Error> {
+    crds()
+        .iter()
+        .map(|crd| Ok((format!("{}.yaml", crd.spec.names.plural), serde_yaml::to_string(crd)?)))
+        .collect()
+}
+
+/// The definitions as one YAML stream, for `kubectl apply --server-side -f -`.
+///
+/// # Errors
+///
+/// As [`files`].
+pub fn yaml() -> Result<String, serde_yaml::Error> {
+    Ok(files()?.into_iter().map(|(_, yaml)| format!("---\n{yaml}")).collect())
+}
+
 /// A definition without the traces of Rust: an optional field may be left out, but is never null
 /// (the API server then drops a null and puts the default in its place), and no format that
 /// Kubernetes does not know.
@@ -48,3 +69,6 @@ fn tidy(schema: &mut JSONSchemaProps) {
         None => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

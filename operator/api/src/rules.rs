@@ -63,3 +63,6 @@ pub(crate) fn size() -> Rule {
         .message("write a size such as 500Mi, 10Gi or 1T")
         .reason(Reason::FieldValueInvalid)
 }
+
+#[cfg(test)]
+mod tests;
