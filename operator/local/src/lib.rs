@@ -4,5 +4,6 @@
 //! cluster has: StatefulSets, volumes, Services, garbage collection, namespaces, and a kubelet
 //! that runs a pod's container as a process. For development and tests, never for production.
 
+pub mod apiserver;
 pub mod dev;
 mod shutdown;
