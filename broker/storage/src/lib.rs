@@ -18,8 +18,10 @@ pub mod batch;
 pub mod error;
 pub mod fs;
 pub mod log;
+pub mod pages;
 pub mod position;
 pub mod record;
 pub mod round;
+pub mod snapshot;
 
 pub use error::Error;
