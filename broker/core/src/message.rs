@@ -1,0 +1,172 @@
+//! A published message: one contiguous buffer, shared by every queue it was routed to.
+//!
+//! The buffer begins with the exchange name and the routing key, each an AMQP short string (a
+//! length byte, then the text), followed somewhere by the content header's payload (class,
+//! weight, body size, property flags, properties) and, at its end, by the body. On the wire a
+//! publish lies exactly so, with frame headers in between; a message is then a slice of what the
+//! connection read and costs one reference. [`Message::compact`] copies it out when it has to
+//! wait, so that a few bytes do not keep a whole read buffer alive.
+
+use std::ops::Range;
+
+use broker_protocol::properties::RawProperties;
+use bytes::{Bytes, BytesMut};
+
+/// Where the property flags lie in a content header: after class, weight and body size.
+const FLAGS_AT: usize = 12;
+/// Shortest content header: class (2), weight (2), body size (8), flags (2).
+const MIN_HEADER: usize = 14;
+
+/// One message as published. Cloning counts a reference.
+#[derive(Debug, Clone)]
+pub struct Message {
+    buf: Bytes,
+    header_len: u32,
+    body_start: u32,
+    header_start: u16,
+    flags: u16,
+    compact: bool,
+}
+
+// === impl Message ===
+
+impl Message {
+    /// A message that lies contiguous in `buf`, sharing it.
+    ///
+    /// `buf` begins with the exchange's short string, directly followed by the routing key's, and
+    /// ends with the last byte of the body. `header` is the content header's payload within it,
+    /// `body_start` the offset of the body. `None` if the parts do not lie so, a name is not
+    /// UTF-8, or the header is too short to hold its flags.
+    #[must_use]
+    pub fn from_wire(buf: Bytes, header: Range<usize>, body_start: usize) -> Option<Self> {
+        let exchange_end = 1 + usize::from(*buf.first()?);
+        let key_end = exchange_end + 1 + usize::from(*buf.get(exchange_end)?);
+        let in_order = key_end <= header.start
+            && header.start + MIN_HEADER <= header.end
+            && header.end <= body_start
+            && body_start <= buf.len();
+        if !in_order {
+            return None;
+        }
+        std::str::from_utf8(&buf[1..exchange_end]).ok()?;
+        std::str::from_utf8(&buf[exchange_end + 1..key_end]).ok()?;
+        let at = header.start + FLAGS_AT;
+        Some(Self {
+            flags: u16::from_be_bytes([buf[at], buf[at + 1]]),
+            header_start: u16::try_from(header.start).ok()?,
+            header_len: u32::try_from(header.len()).ok()?,
+            body_start: u32::try_from(body_start).ok()?,
+            buf,
+            compact: false,
+        })
+    }
+
+    /// A message assembled from its parts by copying them into one buffer of its own.
+    ///
+    /// `header` is the content header's payload. `None` if a name is longer than 255 bytes or the
+    /// header is too short to hold its flags.
+    #[must_use]
+    pub fn assemble(
+        exchange: &str,
+        routing_key: &str,
+        header: &[u8],
+        body: &[&[u8]],
+    ) -> Option<Self> {
+        let names = 2 + exchange.len() + routing_key.len();
+        let body_len: usize = body.iter().map(|part| part.len()).sum();
+        let mut buf = BytesMut::with_capacity(names + header.len() + body_len);
+        for name in [exchange, routing_key] {
+            buf.extend_from_slice(&[u8::try_from(name.len()).ok()?]);
+            buf.extend_from_slice(name.as_bytes());
+        }
+        buf.extend_from_slice(header);
+        for part in body {
+            buf.extend_from_slice(part);
+        }
+        let body_start = names + header.len();
+        let mut message = Self::from_wire(buf.freeze(), names..body_start, body_start)?;
+        message.compact = true;
+        Some(message)
+    }
+
+    /// The exchange it was published to; empty for the default exchange.
+    #[must_use]
+    pub fn exchange(&self) -> &str {
+        self.short_string(0)
+    }
+
+    /// The routing key it was published with.
+    #[must_use]
+    pub fn routing_key(&self) -> &str {
+        self.short_string(1 + usize::from(self.buf[0]))
+    }
+
+    /// The content header's payload, byte for byte as published: class, weight, body size,
+    /// property flags, properties.
+    #[must_use]
+    pub fn header(&self) -> &[u8] {
+        let start = usize::from(self.header_start);
+        &self.buf[start..start + self.header_len as usize]
+    }
+
+    /// The properties, to be read one by one.
+    #[must_use]
+    pub fn properties(&self) -> RawProperties<'_> {
+        RawProperties::trusted(&self.header()[FLAGS_AT..])
+    }
+
+    /// The property flags: which properties there are, without looking at the buffer.
+    #[must_use]
+    pub fn property_flags(&self) -> u16 {
+        self.flags
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.buf[self.body_start as usize..]
+    }
+
+    /// The body, sharing the message's buffer.
+    #[must_use]
+    pub fn body_bytes(&self) -> Bytes {
+        self.buf.slice(self.body_start as usize..)
+    }
+
+    /// The body's length in bytes.
+    #[must_use]
+    pub fn body_len(&self) -> usize {
+        self.buf.len() - self.body_start as usize
+    }
+
+    /// Bytes of names, header and body: what keeping the message costs, save bookkeeping.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.buf.len()
+    }
+
+    /// Makes the message own a buffer of its own size, once; does nothing the second time.
+    ///
+    /// Clones made before keep the old buffer, clones made after share the new one.
+    pub fn compact(&mut self) {
+        if self.compact {
+            return;
+        }
+        let names = 2 + usize::from(self.buf[0]) + self.routing_key().len();
+        let header = self.header();
+        let body = self.body();
+        let mut buf = Vec::with_capacity(names + header.len() + body.len());
+        buf.extend_from_slice(&self.buf[..names]);
+        buf.extend_from_slice(header);
+        buf.extend_from_slice(body);
+        self.header_start = names as u16;
+        self.body_start = self.header_len + names as u32;
+        self.buf = Bytes::from(buf);
+        self.compact = true;
+    }
+
+    fn short_string(&self, at: usize) -> &str {
+        let end = at + 1 + usize::from(self.buf[at]);
+        std::str::from_utf8(&self.buf[at + 1..end]).unwrap_or_default()
+    }
+}

@@ -1,0 +1,44 @@
+//! What a queue wants done: answers to a command, deliveries, notices.
+
+use crate::id::{ConsumerId, MessageId};
+use crate::message::Message;
+use crate::refusal::Refusal;
+
+/// One thing for the caller to carry out, in the order given.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each variant's text says what its fields are")]
+pub enum Effect {
+    /// Send the message to the consumer.
+    Deliver { consumer: ConsumerId, id: MessageId, redelivered: bool, message: Message },
+    /// Answer to `Subscribe`: the consumer is in; deliveries to it come after this.
+    Subscribed { consumer: ConsumerId },
+    /// Answer to `Subscribe` or `Delete`: no, and nothing has changed.
+    Refused(Refusal),
+    /// Answer to `Get`. `remaining` counts the messages that still wait.
+    Got { id: MessageId, redelivered: bool, message: Message, remaining: u64 },
+    /// Answer to `Get` on a queue with nothing waiting.
+    GotNothing,
+    /// Answer to `Purge`: this many messages went.
+    Purged { messages: u64 },
+    /// Answer to `Publish` by a queue that is full and refuses: nack it if confirms are on.
+    PublishRefused,
+    /// Publish the message again, to the dead-letter exchange: `message` carries that exchange,
+    /// its routing key and the updated `x-death` history. It may find no queue, and is then gone.
+    DeadLetter { message: Message },
+    /// Tell the consumer that its queue has gone (`basic.cancel`). It holds nothing any more.
+    ConsumerGone { consumer: ConsumerId },
+    /// The queue is no more and must not be used: take it out of the topology with
+    /// `topology::Command::QueueGone`. Answer to `Delete`, or said unasked for auto-delete and expiry.
+    Deleted { messages: u64, reason: Deletion },
+}
+
+/// Why a queue went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// Someone asked for it.
+    Requested,
+    /// Its last consumer left and it was declared auto-delete.
+    Unused,
+    /// It was left alone for longer than its `x-expires`.
+    Expired,
+}

@@ -1,0 +1,77 @@
+//! What an exchange does with a message: one kind of matching for each exchange type.
+
+use broker_protocol::table::FieldTable;
+
+use crate::message::Message;
+use crate::refusal::Refusal;
+use crate::routing::destinations::{Destinations, Target};
+use crate::routing::headers::Headers;
+use crate::routing::keyed::Keyed;
+use crate::routing::targets::Targets;
+use crate::routing::topic::Trie;
+use crate::topology::ExchangeKind;
+
+/// The bindings of one exchange, arranged for finding.
+#[derive(Debug, Clone)]
+pub(crate) enum Router {
+    Direct(Keyed<Destinations>),
+    Fanout(Destinations),
+    Topic(Trie),
+    Headers(Headers),
+}
+
+// === impl Router ===
+
+impl Router {
+    pub(crate) fn new(kind: ExchangeKind) -> Self {
+        match kind {
+            ExchangeKind::Direct => Self::Direct(Keyed::default()),
+            ExchangeKind::Fanout => Self::Fanout(Destinations::default()),
+            ExchangeKind::Topic => Self::Topic(Trie::default()),
+            ExchangeKind::Headers => Self::Headers(Headers::default()),
+        }
+    }
+
+    /// Whether a binding with these arguments makes sense here.
+    pub(crate) fn check(&self, arguments: &FieldTable) -> Result<(), Refusal> {
+        match self {
+            Self::Headers(_) => Headers::check(arguments),
+            Self::Direct(_) | Self::Fanout(_) | Self::Topic(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn add(&mut self, key: &str, arguments: &FieldTable, target: Target) {
+        match self {
+            Self::Direct(keys) => {
+                keys.get_or_insert_with(key, Destinations::default).add(target);
+            }
+            Self::Fanout(all) => all.add(target),
+            Self::Topic(trie) => trie.add(key, target),
+            Self::Headers(headers) => headers.add(arguments, target),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: &str, arguments: &FieldTable, target: &Target) {
+        match self {
+            Self::Direct(keys) => keys.change(key, |destinations| {
+                destinations.remove(target);
+                destinations.is_empty()
+            }),
+            Self::Fanout(all) => all.remove(target),
+            Self::Topic(trie) => trie.remove(key, target),
+            Self::Headers(headers) => headers.remove(arguments, target),
+        }
+    }
+
+    /// Adds every target bound for `message`; whether there was any.
+    pub(crate) fn find(&self, message: &Message, targets: &mut Targets) -> bool {
+        match self {
+            Self::Direct(keys) => {
+                keys.get(message.routing_key()).is_some_and(|found| targets.add_all(found))
+            }
+            Self::Fanout(all) => targets.add_all(all),
+            Self::Topic(trie) => trie.find(message.routing_key(), targets),
+            Self::Headers(headers) => headers.find(message, targets),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The walk from exchange to exchange that ends in queues.
+
+use broker_protocol::reply::ReplyCode;
+
+use crate::message::Message;
+use crate::refusal::Refusal;
+use crate::routing::targets::Targets;
+use crate::topology::{Routes, Vhost};
+
+// === impl Routes ===
+
+impl Routes {
+    /// Finds the queues for `message`, published to its exchange in `vhost`, replacing what was in
+    /// `targets`.
+    ///
+    /// A message that an exchange has no binding for goes to that exchange's alternate, if it has
+    /// one and it exists. Each exchange is visited once, so cycles end. Allocates nothing once
+    /// `targets` has grown, save on headers exchanges.
+    ///
+    /// # Errors
+    ///
+    /// 404 if there is no such exchange, 403 if it is internal, 530 if there is no such vhost.
+    pub fn route(
+        &self,
+        vhost: &str,
+        message: &Message,
+        targets: &mut Targets,
+    ) -> Result<(), Refusal> {
+        let found = self.vhost(vhost).ok_or_else(|| Refusal::no_vhost(vhost))?;
+        found.route(message, targets)
+    }
+}
+
+// === impl Vhost ===
+
+impl Vhost {
+    /// Like [`Routes::route`], for a vhost already at hand.
+    ///
+    /// # Errors
+    ///
+    /// 404 if there is no such exchange, 403 if it is internal.
+    pub fn route(&self, message: &Message, targets: &mut Targets) -> Result<(), Refusal> {
+        targets.clear();
+        let name = message.exchange();
+        if name.is_empty() {
+            if let Some(queue) = self.queue(message.routing_key()) {
+                targets.add_queue(queue.id);
+            }
+            return Ok(());
+        }
+        let exchange =
+            self.exchange(name).ok_or_else(|| Refusal::no_exchange(self.name(), name))?;
+        if exchange.internal {
+            let vhost = self.name();
+            let detail = format!("cannot publish to internal exchange '{name}' in vhost '{vhost}'");
+            return Err(Refusal::new(ReplyCode::AccessRefused, detail));
+        }
+        self.visit(exchange, message, targets);
+        while let Some(next) = targets.next_exchange() {
+            if let Some(exchange) = self.exchange(&next) {
+                self.visit(exchange, message, targets);
+            }
+        }
+        targets.finish();
+        Ok(())
+    }
+
+    fn visit(
+        &self,
+        exchange: &crate::topology::Exchange,
+        message: &Message,
+        targets: &mut Targets,
+    ) {
+        let matched = exchange.router.find(message, targets);
+        if !matched && let Some(alternate) = &exchange.alternate {
+            targets.add_exchange(alternate);
+        }
+    }
+}

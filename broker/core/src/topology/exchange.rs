@@ -1,0 +1,176 @@
+//! Exchanges: what they are, and the rules of declaring and deleting them.
+
+use broker_protocol::reply::ReplyCode;
+use broker_protocol::table::FieldTable;
+
+use crate::name::Name;
+use crate::refusal::Refusal;
+use crate::routing::Router;
+use crate::topology::arguments::{self, RESERVED};
+use crate::topology::command::{DeclareExchange, Outcome};
+use crate::topology::{Topology, Vhost};
+
+const ALTERNATE: &str = "alternate-exchange";
+
+/// How an exchange chooses among its bindings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExchangeKind {
+    /// The routing key equals the binding's.
+    Direct,
+    /// Always.
+    Fanout,
+    /// The routing key matches the binding's pattern.
+    Topic,
+    /// The message's headers match the binding's arguments.
+    Headers,
+}
+
+/// One exchange, with its bindings arranged for routing.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// Its name; empty for the default exchange.
+    pub name: Name,
+    /// Its type.
+    pub kind: ExchangeKind,
+    /// Survives a restart.
+    pub durable: bool,
+    /// Goes when the last binding from it goes.
+    pub auto_delete: bool,
+    /// Only other exchanges publish to it.
+    pub internal: bool,
+    /// Where messages go that it has no binding for.
+    pub alternate: Option<Name>,
+    /// The arguments as declared.
+    pub arguments: FieldTable,
+    pub(crate) router: Router,
+}
+
+// === impl ExchangeKind ===
+
+impl ExchangeKind {
+    /// The type's name in AMQP.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Fanout => "fanout",
+            Self::Topic => "topic",
+            Self::Headers => "headers",
+        }
+    }
+
+    /// The type of this name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Direct, Self::Fanout, Self::Topic, Self::Headers]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+// === impl Topology ===
+
+impl Topology {
+    pub(super) fn declare_exchange(&mut self, wanted: DeclareExchange) -> Result<Outcome, Refusal> {
+        let kind = ExchangeKind::from_name(&wanted.kind);
+        if !wanted.passive && kind.is_none() {
+            let detail = format_args!("unknown exchange type '{}'", wanted.kind);
+            return Err(Refusal::new(ReplyCode::CommandInvalid, detail));
+        }
+        not_default(&wanted.name)?;
+        let vhost = self.vhost_mut(&wanted.vhost)?;
+        match (vhost.exchange(&wanted.name), kind) {
+            (Some(_), _) if wanted.passive => Ok(Outcome::Done { changed: false }),
+            (Some(current), Some(kind)) => {
+                assert_equivalent(vhost, current, &wanted, kind)?;
+                Ok(Outcome::Done { changed: false })
+            }
+            (None, Some(kind)) if !wanted.passive => {
+                arguments::check_not_reserved("exchange", &wanted.name)?;
+                let exchange = create(vhost.name(), wanted, kind)?;
+                vhost.insert_exchange(exchange);
+                Ok(Outcome::Done { changed: true })
+            }
+            (Some(_) | None, _) => Err(Refusal::no_exchange(&wanted.vhost, &wanted.name)),
+        }
+    }
+
+    pub(super) fn delete_exchange(
+        &mut self,
+        vhost: &Name,
+        name: &Name,
+        if_unused: bool,
+    ) -> Result<Outcome, Refusal> {
+        not_default(name)?;
+        if name.starts_with(RESERVED) {
+            return Err(Refusal::access(format_args!(
+                "deletion of system exchange '{name}' in vhost '{vhost}' not allowed"
+            )));
+        }
+        let state = self.vhost_mut(vhost)?;
+        if if_unused && state.bindings_from(name).next().is_some() {
+            let detail = format_args!("exchange '{name}' in vhost '{vhost}' in use");
+            return Err(Refusal::precondition(detail));
+        }
+        Ok(Outcome::Done { changed: state.remove_exchange(name) })
+    }
+}
+
+/// Refuses the default exchange, which can be published to and nothing else.
+pub(super) fn not_default(name: &str) -> Result<(), Refusal> {
+    match name {
+        "" => Err(Refusal::access("operation not permitted on the default exchange")),
+        _ => Ok(()),
+    }
+}
+
+/// The exchanges every vhost begins with.
+pub(super) fn predeclared() -> impl Iterator<Item = Exchange> {
+    let all = [
+        ("", ExchangeKind::Direct),
+        ("amq.direct", ExchangeKind::Direct),
+        ("amq.fanout", ExchangeKind::Fanout),
+        ("amq.headers", ExchangeKind::Headers),
+        ("amq.match", ExchangeKind::Headers),
+        ("amq.topic", ExchangeKind::Topic),
+    ];
+    all.into_iter().map(|(name, kind)| Exchange {
+        name: Name::new(name),
+        kind,
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        alternate: None,
+        arguments: FieldTable::new(),
+        router: Router::new(kind),
+    })
+}
+
+fn create(vhost: &str, wanted: DeclareExchange, kind: ExchangeKind) -> Result<Exchange, Refusal> {
+    let entity = format!("exchange '{}' in vhost '{vhost}'", wanted.name);
+    let alternate = arguments::name(&wanted.arguments, ALTERNATE, &entity)?;
+    Ok(Exchange {
+        name: wanted.name,
+        kind,
+        durable: wanted.durable,
+        auto_delete: wanted.auto_delete,
+        internal: wanted.internal,
+        alternate,
+        arguments: wanted.arguments,
+        router: Router::new(kind),
+    })
+}
+
+fn assert_equivalent(
+    vhost: &Vhost,
+    current: &Exchange,
+    wanted: &DeclareExchange,
+    kind: ExchangeKind,
+) -> Result<(), Refusal> {
+    let entity = format!("exchange '{}' in vhost '{}'", current.name, vhost.name());
+    arguments::assert_same("type", &entity, kind.name(), current.kind.name())?;
+    arguments::assert_same("durable", &entity, wanted.durable, current.durable)?;
+    arguments::assert_same("auto_delete", &entity, wanted.auto_delete, current.auto_delete)?;
+    arguments::assert_same("internal", &entity, wanted.internal, current.internal)?;
+    arguments::assert_equivalent(&[ALTERNATE], &entity, &wanted.arguments, &current.arguments)
+}

@@ -1,0 +1,128 @@
+//! Queues as the topology knows them, and the rules of declaring them.
+
+use std::sync::Arc;
+
+use broker_protocol::reply::ReplyCode;
+use broker_protocol::table::FieldTable;
+
+use crate::id::{ConnectionId, QueueId};
+use crate::name::Name;
+use crate::queue::Settings;
+use crate::refusal::Refusal;
+use crate::topology::Topology;
+use crate::topology::arguments;
+use crate::topology::command::{DeclareQueue, Outcome};
+
+/// A queue's entry in the topology. The queue itself lives with its shard.
+#[derive(Debug, Clone)]
+pub struct QueueRecord {
+    /// This incarnation's id.
+    pub id: QueueId,
+    /// The connection it is exclusive to, if it is.
+    pub owner: Option<ConnectionId>,
+    /// The arguments as declared.
+    pub arguments: FieldTable,
+    /// Its name, attributes and rules.
+    pub settings: Arc<Settings>,
+}
+
+// === impl QueueRecord ===
+
+impl QueueRecord {
+    /// The refusal to anyone who is not the owner, or claims to be one of a queue that has none.
+    pub(super) fn locked(&self) -> Refusal {
+        let Settings { vhost, name, .. } = &*self.settings;
+        let detail = format_args!(
+            "cannot obtain exclusive access to locked queue '{name}' in vhost '{vhost}'. It could \
+             be originally declared on another connection or the exclusive property value does \
+             not match that of the original declaration."
+        );
+        Refusal::new(ReplyCode::ResourceLocked, detail)
+    }
+}
+
+// === impl Topology ===
+
+impl Topology {
+    pub(super) fn declare_queue(&mut self, wanted: DeclareQueue) -> Result<Outcome, Refusal> {
+        let vhost = self.vhost_mut(&wanted.vhost)?;
+        if wanted.passive {
+            return vhost.usable_queue(&wanted.name, wanted.connection).map(|queue| found(queue));
+        }
+        arguments::check_not_reserved("queue", &wanted.name)?;
+        let owner = wanted.exclusive.then_some(wanted.connection);
+        let generated = wanted.name.is_empty();
+        let name = if generated { wanted.generated_name.clone() } else { wanted.name.clone() };
+        if let Some(current) = vhost.queue(&name) {
+            assert_equivalent(current, &wanted, owner)?;
+            return Ok(found(current));
+        }
+        let settings = Arc::new(Settings {
+            vhost: wanted.vhost,
+            name: name.clone(),
+            durable: wanted.durable && !wanted.exclusive,
+            auto_delete: wanted.auto_delete,
+        });
+        let record = QueueRecord {
+            id: wanted.id,
+            owner,
+            arguments: wanted.arguments,
+            settings: settings.clone(),
+        };
+        vhost.insert_queue(Arc::new(record));
+        if let Some(owner) = owner {
+            let owned = self.owned.entry(owner).or_default();
+            owned.insert((settings.vhost.clone(), name.clone()));
+        }
+        Ok(Outcome::Queue { name, id: wanted.id, created: true, settings })
+    }
+
+    pub(super) fn queue_gone(&mut self, vhost: &Name, name: &Name, id: QueueId) -> Outcome {
+        let removed = self.routes.vhost_mut(vhost).and_then(|vhost| vhost.remove_queue(name, id));
+        if let Some(owner) = removed.as_ref().and_then(|queue| queue.owner)
+            && let Some(owned) = self.owned.get_mut(&owner)
+        {
+            owned.remove(&(vhost.clone(), name.clone()));
+            if owned.is_empty() {
+                self.owned.remove(&owner);
+            }
+        }
+        Outcome::Done { changed: removed.is_some() }
+    }
+
+    pub(super) fn connection_closed(&mut self, connection: ConnectionId) -> Outcome {
+        let mut queues = Vec::new();
+        for (vhost, name) in self.owned.remove(&connection).unwrap_or_default() {
+            let Some(vhost) = self.routes.vhost_mut(&vhost) else { continue };
+            let Some(id) = vhost.queue(&name).map(|queue| queue.id) else { continue };
+            vhost.remove_queue(&name, id);
+            queues.push((name, id));
+        }
+        Outcome::Removed { queues }
+    }
+}
+
+/// Refuses a declaration that differs from the queue there is.
+fn assert_equivalent(
+    current: &QueueRecord,
+    wanted: &DeclareQueue,
+    owner: Option<ConnectionId>,
+) -> Result<(), Refusal> {
+    if current.owner != owner && (current.owner.is_some() || owner.is_some()) {
+        return Err(current.locked());
+    }
+    let Settings { vhost, name, durable, auto_delete, .. } = &*current.settings;
+    let entity = format!("queue '{name}' in vhost '{vhost}'");
+    let durable_wanted = wanted.durable && !wanted.exclusive;
+    arguments::assert_same("durable", &entity, durable_wanted, *durable)?;
+    arguments::assert_same("auto_delete", &entity, wanted.auto_delete, *auto_delete)
+}
+
+fn found(queue: &QueueRecord) -> Outcome {
+    Outcome::Queue {
+        name: queue.settings.name.clone(),
+        id: queue.id,
+        created: false,
+        settings: queue.settings.clone(),
+    }
+}

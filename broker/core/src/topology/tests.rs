@@ -1,0 +1,1 @@
+//! The topology's rules, as tables of commands and what comes of them.
