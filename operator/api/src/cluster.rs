@@ -4,16 +4,13 @@ use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    cluster::{
-        access::AllowedNamespaces,
-        exposure::Exposure,
-        scheduling::{Scheduling, resources_schema},
-        settings::Settings,
-        status::BrokerClusterStatus,
-        storage::Storage,
-    },
-    rules,
+use crate::cluster::{
+    access::AllowedNamespaces,
+    exposure::Exposure,
+    scheduling::{Scheduling, resources_schema},
+    settings::Settings,
+    status::BrokerClusterStatus,
+    storage::Storage,
 };
 
 pub mod access;
@@ -47,10 +44,6 @@ pub mod storage;
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[x_kube(validation = rules::fixed(
-    "storage",
-    "a volume cannot be resized in this release; create a BrokerCluster with the storage you need and move clients",
-))]
 #[serde(rename_all = "camelCase")]
 pub struct BrokerClusterSpec {
     /// Broker pods.

@@ -12,6 +12,7 @@
 //! defaults, enums, and CEL rules for what may not change and what excludes what. No webhook.
 //! Pure types: nothing here talks to an API server or a broker.
 
+#![expect(clippy::duplicated_attributes, reason = "printer columns of one kind share a type")]
 #![expect(unreachable_pub, reason = "KubeSchema derives private twins of public structs")]
 
 pub mod binding;

@@ -6,10 +6,19 @@ use kube::core::{Message, Reason, Rule};
 ///
 /// `remedy` completes the message after "spec.FIELD cannot change: ".
 pub(crate) fn fixed(field: &str, remedy: &str) -> Rule {
+    fixed_at(field, &format!("spec.{field}"), remedy)
+}
+
+/// As [`fixed`], for a field of the object `spec.PARENT`.
+pub(crate) fn fixed_in(parent: &str, field: &str, remedy: &str) -> Rule {
+    fixed_at(field, &format!("spec.{parent}.{field}"), remedy)
+}
+
+fn fixed_at(field: &str, path: &str, remedy: &str) -> Rule {
     Rule::new(format!(
         "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
     ))
-    .message(Message::Message(format!("spec.{field} cannot change: {remedy}")))
+    .message(Message::Message(format!("{path} cannot change: {remedy}")))
     .reason(Reason::FieldValueForbidden)
     .field_path(format!(".{field}"))
 }

@@ -38,10 +38,17 @@ pub struct Settings {
     #[x_kube(validation = rules::size())]
     pub max_message_size: Option<Size>,
 
-    /// Heartbeat interval offered to clients, in whole seconds, as in `60s`; `0s` offers none.
+    /// Bytes of waiting messages above which publishers are held back, as in `512Mi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = rules::size())]
+    pub memory_watermark: Option<Size>,
+
+    /// Heartbeat interval offered to clients, as in `60s`; `0s` offers none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
-    #[x_kube(validation = rules::duration())]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,4}s|[0-9]{1,3}m)$')")
+        .message("write whole seconds or minutes such as 60s or 2m; 0s turns heartbeats off")
+        .reason(Reason::FieldValueInvalid))]
     pub heartbeat: Option<Duration>,
 
     /// How the broker introduces itself to clients; some look for RabbitMQ by name.

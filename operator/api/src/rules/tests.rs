@@ -186,7 +186,7 @@ fn a_cluster() {
         ("orders",              json!({}),                                         None),
         ("orders",              json!({ "replicas": 3 }),                          None),
         ("orders",              json!({ "storage": { "size": "ten" } }),           Some("such as 500Mi, 10Gi")),
-        ("orders",              json!({ "config": { "heartbeat": "never" } }),     Some("such as 500ms, 30s")),
+        ("orders",              json!({ "config": { "heartbeat": "500ms" } }),     Some("such as 60s or 2m")),
         ("orders",              json!({ "config": { "maxMessageSize": "16MiB" } }), Some("such as 500Mi, 10Gi")),
         ("orders",              json!({ "allowedNamespaces": { "from": "All" } }), None),
         ("orders",              json!({ "allowedNamespaces": { "from": "Selector" } }), Some("goes with from: Selector")),
@@ -202,7 +202,9 @@ fn a_cluster() {
     #[rustfmt::skip]
     let changed = [
         (json!({}), json!({ "storage": { "size": "1Gi" } }),  None),
-        (json!({}), json!({ "storage": { "size": "2Gi" } }),  Some("spec.storage cannot change")),
+        (json!({}), json!({ "storage": { "size": "2Gi" } }),  Some("spec.storage.size cannot change")),
+        (json!({}), json!({ "storage": { "storageClassName": "fast" } }), Some("storageClassName cannot change")),
+        (json!({}), json!({ "storage": { "deletionPolicy": "Delete" } }), None),
         (json!({}), json!({ "replicas": 3 }),                 None),
         (json!({}), json!({ "config": { "logLevel": "debug" } }), None),
     ];
