@@ -1,1 +1,5 @@
-//! What the tests of whole systems share.
+//! What the tests of whole systems share: a bare AMQP client, and processes that never outlive a test.
+
+pub mod client;
+pub mod inbox;
+pub mod uri;
