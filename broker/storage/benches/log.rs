@@ -37,9 +37,15 @@ impl Observer for Tell {
 fn batch(records: u64, body: &Bytes) -> Batch {
     let mut batch = Batch::new();
     for index in 0..records {
-        let record =
-            Record { kind: 1, group: 1, term: 1, index, metadata: b"orders\0order.paid", body };
-        batch.push(&record, body);
+        let record = Record {
+            kind: 1,
+            group: 1,
+            term: 1,
+            index,
+            metadata: b"orders\0order.paid",
+            body: b"",
+        };
+        batch.push(&record, &[], body);
     }
     batch
 }

@@ -38,19 +38,32 @@ impl Batch {
         Self::default()
     }
 
-    /// Appends a record; returns its byte offset from the start of the batch.
+    /// Appends a record whose body is `record.body`, then `more`, then `tail`; returns its byte
+    /// offset from the start of the batch.
     ///
-    /// `body` is what `record.body` borrows from, or empty to have the body copied whatever its size.
-    pub fn push(&mut self, record: &Record<'_>, body: &Bytes) -> usize {
+    /// A large `tail` is kept by reference; everything else is copied.
+    pub fn push(&mut self, record: &Record<'_>, more: &[&[u8]], tail: &Bytes) -> usize {
         let at = self.len;
-        self.len += record.encoded_len();
+        let before = self.open.len();
+        match *more {
+            [] => record.encode_head(&[tail], &mut self.open),
+            [one] => record.encode_head(&[one, tail], &mut self.open),
+            _ => {
+                let parts: Vec<&[u8]> = more.iter().copied().chain([&tail[..]]).collect();
+                record.encode_head(&parts, &mut self.open);
+            }
+        }
+        self.open.extend_from_slice(record.body);
+        for part in more {
+            self.open.extend_from_slice(part);
+        }
+        self.len += self.open.len() - before + tail.len();
         self.records += 1;
-        if body.len() >= BY_REFERENCE && body.len() == record.body.len() {
-            record.encode_head(&mut self.open);
+        if tail.len() >= BY_REFERENCE {
             self.parts.push(self.open.split().freeze());
-            self.parts.push(body.clone());
+            self.parts.push(tail.clone());
         } else {
-            record.encode(&mut self.open);
+            self.open.extend_from_slice(tail);
         }
         at
     }
@@ -93,14 +106,16 @@ mod tests {
     proptest! {
         /// Copied or referenced, the bytes on disk are the records one after another.
         #[test]
-        fn a_sealed_batch_is_its_records(sizes in vec(0usize..9000, 0..12)) {
+        fn a_sealed_batch_is_its_records(sizes in vec((0usize..9000, 0usize..30), 0..12)) {
             let mut batch = Batch::new();
             let mut expected = BytesMut::new();
-            for (index, size) in sizes.iter().enumerate() {
-                let body = Bytes::from(vec![index as u8; *size]);
-                let record = Record { kind: 1, group: 7, term: 1, index: index as u64, metadata: b"meta", body: &body };
-                prop_assert_eq!(batch.push(&record, &body), expected.len());
-                record.encode(&mut expected);
+            for (index, (tail, more)) in sizes.iter().enumerate() {
+                let more = vec![b'm'; *more];
+                let tail = Bytes::from(vec![index as u8; *tail]);
+                let body = [b"body", &more[..], b"x", &tail].concat();
+                let head = |body| Record { kind: 1, group: 7, term: 1, index: 3, metadata: b"meta", body };
+                prop_assert_eq!(batch.push(&head(b"body"), &[&more, b"x"], &tail), expected.len());
+                head(&body).encode(&mut expected);
             }
             prop_assert_eq!(batch.records(), sizes.len());
             let sealed = batch.seal();

@@ -71,27 +71,28 @@ impl<'a> Record<'a> {
         HEADER_LEN + self.metadata.len() + self.body.len()
     }
 
-    /// Appends the whole record to `out`.
+    /// Appends the record to `out`.
     ///
     /// # Panics
     ///
     /// When the metadata is over [`MAX_METADATA`] or the record over 4 GiB; callers bound both.
     pub fn encode(&self, out: &mut BytesMut) {
-        out.reserve(self.encoded_len());
-        self.encode_head(out);
+        self.encode_head(&[], out);
         out.extend_from_slice(self.body);
     }
 
-    /// Appends the record without its body, which must follow on disk.
+    /// Appends the record without its body, which must follow on disk: `self.body`, then `more`.
     ///
     /// # Panics
     ///
     /// As [`Record::encode`].
-    pub fn encode_head(&self, out: &mut BytesMut) {
+    pub fn encode_head(&self, more: &[&[u8]], out: &mut BytesMut) {
+        let length = more.iter().fold(self.encoded_len(), |sum, part| sum + part.len());
         assert!(self.metadata.len() <= MAX_METADATA, "metadata is bounded by the caller");
-        assert!(self.encoded_len() <= u32::MAX as usize, "records are bounded by the caller");
+        assert!(u32::try_from(length).is_ok(), "records are bounded by the caller");
+        out.reserve(length);
         let start = out.len();
-        out.put_u32_le((self.encoded_len() - LENGTH_LEN) as u32);
+        out.put_u32_le((length - LENGTH_LEN) as u32);
         out.put_u32_le(0);
         out.put_u8(self.kind);
         out.put_u8(0);
@@ -101,7 +102,8 @@ impl<'a> Record<'a> {
         out.put_u64_le(self.index);
         out.extend_from_slice(self.metadata);
         let head = crc32c::crc32c(&out[start + CHECKED_FROM..]);
-        let checksum = crc32c::crc32c_append(head, self.body);
+        let body = crc32c::crc32c_append(head, self.body);
+        let checksum = more.iter().fold(body, |crc, part| crc32c::crc32c_append(crc, part));
         out[start + LENGTH_LEN..start + CHECKED_FROM].copy_from_slice(&checksum.to_le_bytes());
     }
 

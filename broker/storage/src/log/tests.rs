@@ -29,8 +29,8 @@ fn batch(number: u64, records: u64, size: usize) -> Sealed {
     for index in 0..records {
         let body = Bytes::from(vec![number as u8; size]);
         let record =
-            Record { kind: 1, group: number, term: records, index, metadata: b"m", body: &body };
-        batch.push(&record, &body);
+            Record { kind: 1, group: number, term: records, index, metadata: b"m", body: b"" };
+        batch.push(&record, &[], &body);
     }
     batch.seal()
 }
