@@ -1,0 +1,72 @@
+//! One channel of a connection: its deliveries, confirms, consumers and unfinished content.
+//!
+//! ```text
+//!            channel.open           fault: channel.close sent
+//!  (absent) ─────────────▶ Open ───────────────────────────────▶ Closing
+//!     ▲                     │ channel.close received                │
+//!     └─────────────────────┴───────────────────────────────────────┘ channel.close-ok
+//! ```
+
+pub(crate) mod confirms;
+pub(crate) mod content;
+pub(crate) mod unacked;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use broker_core::id::ConsumerId;
+use broker_core::name::Name;
+
+use crate::channel::confirms::Confirms;
+use crate::channel::content::Unfinished;
+use crate::channel::unacked::Unacked;
+use crate::request::Delivery;
+
+/// What a channel remembers.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    /// Tells it from earlier channels of the same number.
+    pub(crate) opened: u32,
+    /// The broker has closed it and waits for the client to agree; all else is ignored until then.
+    pub(crate) closing: bool,
+    /// A publish whose content is not all there.
+    pub(crate) content: Option<Unfinished>,
+    /// In confirm mode, what is to be confirmed.
+    pub(crate) confirms: Option<Confirms>,
+    /// What was delivered and not acknowledged.
+    pub(crate) unacked: Unacked,
+    /// The prefetch of consumers to come; 0 is no limit.
+    pub(crate) prefetch: u32,
+    /// How many deliveries may be unacknowledged on the whole channel; 0 is no limit.
+    pub(crate) shared_prefetch: u32,
+    /// Deliveries that the shared prefetch holds back, oldest first.
+    pub(crate) held: VecDeque<Delivery>,
+    /// Its consumers, by name.
+    pub(crate) consumers: BTreeMap<Box<str>, ConsumerId>,
+    /// The queue declared last, which an empty name stands for.
+    pub(crate) last_queue: Option<Name>,
+}
+
+// === impl Channel ===
+
+impl Channel {
+    pub(crate) fn new(opened: u32) -> Self {
+        Self {
+            opened,
+            closing: false,
+            content: None,
+            confirms: None,
+            unacked: Unacked::default(),
+            prefetch: 0,
+            shared_prefetch: 0,
+            held: VecDeque::new(),
+            consumers: BTreeMap::new(),
+            last_queue: None,
+        }
+    }
+
+    /// Whether the shared prefetch lets another delivery out.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.shared_prefetch == 0 || self.unacked.len() < self.shared_prefetch as usize
+    }
+}

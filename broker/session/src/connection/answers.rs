@@ -1,0 +1,186 @@
+//! What comes of the one request that input waits for.
+
+use broker_core::id::ConsumerId;
+use broker_core::name::Name;
+use broker_core::time::Timestamp;
+use broker_protocol::method::{Method, basic, queue};
+
+use crate::channel::unacked::Held;
+use crate::connection::{Connection, Phase};
+use crate::connection::delivery::Consumer;
+use crate::fault::Fault;
+use crate::request::{Answer, Outcome, Request};
+
+/// The request under way, and how the client wants to hear of it.
+#[derive(Debug)]
+pub(crate) enum Awaited {
+    /// The login.
+    Login { mechanism: &'static str },
+    /// New credentials of a user who is logged in.
+    Secret,
+    /// The virtual host.
+    Vhost,
+    /// A method on a channel.
+    Method { channel: u16, method: (u16, u16), reply: Reply },
+}
+
+/// How to answer a method that was carried out.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// With this method, or not at all.
+    Done(Option<Method<'static>>),
+    /// With `queue.declare-ok`.
+    Queue { no_wait: bool },
+    /// With `queue.delete-ok`.
+    Deleted { no_wait: bool },
+    /// With `queue.purge-ok`.
+    Purged { no_wait: bool },
+    /// With `basic.consume-ok`, and from then on with deliveries.
+    Consume { consumer: ConsumerId, tag: Box<str>, no_ack: bool, no_wait: bool },
+    /// With `basic.get-ok` or `basic.get-empty`.
+    Get { no_ack: bool },
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Takes the answer to the one request under way. Call [`Connection::receive`] afterwards to go on
+    /// with what was parked.
+    pub fn answer(&mut self, answer: Answer, now: Timestamp, requests: &mut Vec<Request>) {
+        self.times.at(now);
+        let Some(awaited) = self.awaited.take() else {
+            return self.fail(Fault::internal("answer to no question"), (0, 0), requests);
+        };
+        if !self.is_wanted(&awaited) {
+            return give_back(awaited, answer, requests);
+        }
+        match (awaited, answer) {
+            (Awaited::Login { .. }, Answer::Done) => self.login_accepted(),
+            (Awaited::Login { mechanism }, Answer::Refused(_)) => {
+                self.login_refused(mechanism, requests);
+            }
+            (Awaited::Secret, Answer::Done) => {
+                self.send(0, broker_protocol::method::connection::UpdateSecretOk {});
+            }
+            (Awaited::Vhost, Answer::Done) => self.opened(),
+            (Awaited::Secret | Awaited::Vhost, Answer::Refused(refusal)) => {
+                self.fail(refusal.into(), (10, 40), requests);
+            }
+            (Awaited::Method { channel, method, .. }, Answer::Refused(refusal)) => {
+                self.fail_on(channel, refusal.into(), method, requests);
+            }
+            (Awaited::Method { channel, method, reply }, answer) => {
+                if let Err(fault) = self.reply(channel, reply, answer) {
+                    self.fail_on(channel, fault, method, requests);
+                }
+            }
+            _ => self.fail(Fault::internal("answer to another question"), (0, 0), requests),
+        }
+    }
+
+    /// Whether the connection, and the channel that asked, are still open.
+    fn is_wanted(&self, awaited: &Awaited) -> bool {
+        match awaited {
+            _ if matches!(self.phase, Phase::Closing | Phase::Closed) => false,
+            Awaited::Method { channel, .. } => {
+                self.channels.get(channel).is_some_and(|channel| !channel.closing)
+            }
+            _ => true,
+        }
+    }
+
+    fn reply(&mut self, number: u16, reply: Reply, answer: Answer) -> Result<(), Fault> {
+        match (reply, answer) {
+            (Reply::Done(method), Answer::Done) => {
+                if let Some(method) = method {
+                    self.send(number, method);
+                }
+            }
+            (Reply::Queue { no_wait }, Answer::Queue { name, messages, consumers }) => {
+                self.queue_declared(number, name, messages, consumers, no_wait);
+            }
+            (Reply::Deleted { no_wait }, Answer::Removed { messages }) => {
+                if !no_wait {
+                    self.send(number, queue::DeleteOk { message_count: clamp(messages) });
+                }
+            }
+            (Reply::Purged { no_wait }, Answer::Removed { messages }) => {
+                if !no_wait {
+                    self.send(number, queue::PurgeOk { message_count: clamp(messages) });
+                }
+            }
+            (Reply::Consume { consumer, tag, no_ack, no_wait }, Answer::Consuming { queue }) => {
+                if !no_wait {
+                    self.send(number, basic::ConsumeOk { consumer_tag: &tag });
+                }
+                if let Some(channel) = self.channel(number) {
+                    channel.consumers.insert(tag.clone(), consumer);
+                }
+                self.consumers.insert(consumer, Consumer::new(number, tag, queue, no_ack));
+            }
+            (Reply::Get { no_ack }, answer @ Answer::Got { .. }) => {
+                self.got(number, no_ack, &answer);
+            }
+            (Reply::Get { .. }, Answer::Empty) => self.send(number, basic::GetEmpty {}),
+            _ => return Err(Fault::internal("answer to another question")),
+        }
+        Ok(())
+    }
+
+    fn queue_declared(
+        &mut self,
+        number: u16,
+        name: Name,
+        messages: u64,
+        consumers: u64,
+        no_wait: bool,
+    ) {
+        if !no_wait {
+            self.send(number, queue::DeclareOk {
+                queue: &name,
+                message_count: clamp(messages),
+                consumer_count: clamp(consumers),
+            });
+        }
+        if let Some(channel) = self.channel(number) {
+            channel.last_queue = Some(name);
+        }
+    }
+
+    fn got(&mut self, number: u16, no_ack: bool, answer: &Answer) {
+        let Answer::Got { queue, id, redelivered, message, remaining } = answer else { return };
+        let Some(channel) = self.channel(number) else { return };
+        let delivery_tag = if no_ack {
+            channel.unacked.tag()
+        } else {
+            channel.unacked.hold(Held { queue: *queue, id: *id })
+        };
+        self.send(number, basic::GetOk {
+            delivery_tag,
+            redelivered: *redelivered,
+            exchange: message.exchange(),
+            routing_key: message.routing_key(),
+            message_count: clamp(*remaining),
+        });
+        self.write_content(number, message);
+    }
+}
+
+/// An answer came after the end: what it brought goes back.
+fn give_back(awaited: Awaited, answer: Answer, requests: &mut Vec<Request>) {
+    let Awaited::Method { reply, .. } = awaited else { return };
+    match (reply, answer) {
+        (Reply::Consume { consumer, .. }, Answer::Consuming { queue }) => {
+            requests.push(Request::Unsubscribe { queue, consumer });
+        }
+        (Reply::Get { no_ack: false }, Answer::Got { queue, id, .. }) => {
+            requests.push(Request::Settle { queue, outcome: Outcome::Requeue, ids: vec![id] });
+        }
+        _ => {}
+    }
+}
+
+/// A count as the wire has it, which ends at four thousand million.
+fn clamp(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,244 @@
+//! Methods of the class `basic`: consuming, getting and acknowledging.
+
+use broker_core::id::ConsumerId;
+use broker_core::queue::Subscription;
+use broker_protocol::method::{Method, basic};
+use broker_protocol::reply::ReplyCode;
+use broker_protocol::table::{FieldTable, Value};
+
+use crate::connection::Connection;
+use crate::connection::answers::Reply;
+use crate::connection::closing::{gather, requeue};
+use crate::connection::topology::unimplemented_method;
+use crate::fault::Fault;
+use crate::request::{Outcome, Request};
+
+/// Bits of a consumer's id that number it within its connection.
+const CONSUMER_BITS: u32 = 24;
+
+// === impl Connection ===
+
+impl Connection {
+    pub(super) fn basic_method(
+        &mut self,
+        number: u16,
+        method: Method<'_>,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), Fault> {
+        match method {
+            Method::BasicPublish(publish) => self.basic_publish(number, &publish),
+            Method::BasicAck(ack) => {
+                self.settle(number, ack.delivery_tag, ack.multiple, Outcome::Ack, requests)
+            }
+            Method::BasicNack(nack) => {
+                let outcome = refused(nack.requeue);
+                self.settle(number, nack.delivery_tag, nack.multiple, outcome, requests)
+            }
+            Method::BasicReject(reject) => {
+                let outcome = refused(reject.requeue);
+                self.settle(number, reject.delivery_tag, false, outcome, requests)
+            }
+            Method::BasicQos(qos) => self.qos(number, &qos, requests),
+            Method::BasicConsume(consume) => self.consume(number, consume, requests),
+            Method::BasicCancel(cancel) => {
+                self.cancel(number, &cancel, requests);
+                Ok(())
+            }
+            Method::BasicCancelOk(_) => Ok(()),
+            Method::BasicGet(get) => {
+                let queue = self.queue_or_last(number, get.queue)?;
+                let request = Request::Get { queue, no_ack: get.no_ack };
+                self.ask(number, (60, 70), Reply::Get { no_ack: get.no_ack }, request, requests);
+                Ok(())
+            }
+            Method::BasicRecover(recover) => {
+                self.recover(number, recover.requeue, requests)?;
+                self.send(number, basic::RecoverOk {});
+                Ok(())
+            }
+            Method::BasicRecoverAsync(recover) => self.recover(number, recover.requeue, requests),
+            method => Err(unimplemented_method(&method)),
+        }
+    }
+
+    /// Acknowledges or refuses deliveries.
+    #[inline]
+    fn settle(
+        &mut self,
+        number: u16,
+        tag: u64,
+        multiple: bool,
+        outcome: Outcome,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), Fault> {
+        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let settling = &mut self.settling;
+        let known = match (tag, multiple) {
+            (0, true) => {
+                channel.unacked.take_all(|held| gather(settling, held.queue, outcome, held.id));
+                true
+            }
+            (_, true) => channel
+                .unacked
+                .take_up_to(tag, |held| gather(settling, held.queue, outcome, held.id)),
+            (_, false) => channel
+                .unacked
+                .take(tag)
+                .map(|held| gather(settling, held.queue, outcome, held.id))
+                .is_some(),
+        };
+        if !known {
+            let detail = format_args!("unknown delivery tag {tag}");
+            return Err(Fault::channel(ReplyCode::PreconditionFailed, detail));
+        }
+        if !channel.held.is_empty() {
+            self.release_held(number, requests);
+        }
+        Ok(())
+    }
+
+    fn recover(
+        &mut self,
+        number: u16,
+        to_anyone: bool,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), Fault> {
+        if !to_anyone {
+            return Err(Fault::connection(ReplyCode::NotImplemented, "requeue=false"));
+        }
+        if let Some(channel) = self.channels.get_mut(&number) {
+            requeue(channel, &mut self.settling);
+        }
+        self.flush_settling(requests);
+        Ok(())
+    }
+
+    fn qos(
+        &mut self,
+        number: u16,
+        qos: &basic::Qos,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), Fault> {
+        if qos.prefetch_size != 0 {
+            return Err(Fault::connection(
+                ReplyCode::NotImplemented,
+                format_args!("prefetch_size!=0 ({})", qos.prefetch_size),
+            ));
+        }
+        if let Some(channel) = self.channel(number) {
+            if qos.global {
+                channel.shared_prefetch = qos.prefetch_count.into();
+            } else {
+                channel.prefetch = qos.prefetch_count.into();
+            }
+        }
+        self.send(number, basic::QosOk {});
+        self.release_held(number, requests);
+        Ok(())
+    }
+
+    fn consume(
+        &mut self,
+        number: u16,
+        consume: basic::Consume<'_>,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), Fault> {
+        let queue = self.queue_or_last(number, consume.queue)?;
+        if self.consumers.len() >= self.settings.max_consumers {
+            let detail = format_args!(
+                "number of consumers has reached the limit ({})",
+                self.settings.max_consumers
+            );
+            return Err(Fault::connection(ReplyCode::ResourceError, detail));
+        }
+        self.consumers_made += 1;
+        let consumer = ConsumerId(self.id.0 << CONSUMER_BITS | self.consumers_made);
+        let tag: Box<str> = match consume.consumer_tag {
+            "" => format!("amq.ctag-{:x}", consumer.0).into(),
+            tag => tag.into(),
+        };
+        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        if channel.consumers.contains_key(&tag) {
+            let detail = format_args!("attempt to reuse consumer tag '{tag}'");
+            return Err(Fault::connection(ReplyCode::NotAllowed, detail));
+        }
+        let subscription = Subscription {
+            consumer,
+            connection: self.id,
+            no_ack: consume.no_ack,
+            exclusive: consume.exclusive,
+            prefetch: if consume.no_ack { 0 } else { channel.prefetch },
+            priority: priority(&consume.arguments)?,
+            window: self.settings.window,
+        };
+        let reply = Reply::Consume {
+            consumer,
+            tag,
+            no_ack: consume.no_ack,
+            no_wait: consume.no_wait,
+        };
+        let request = Request::Consume {
+            queue,
+            subscription: Box::new(subscription),
+            arguments: consume.arguments,
+        };
+        self.ask(number, (60, 20), reply, request, requests);
+        Ok(())
+    }
+
+    fn cancel(&mut self, number: u16, cancel: &basic::Cancel<'_>, requests: &mut Vec<Request>) {
+        let ended = self.channel(number).and_then(|c| c.consumers.remove(cancel.consumer_tag));
+        if let Some(consumer) = ended {
+            self.end_consumer(number, consumer, requests);
+        }
+        if !cancel.no_wait {
+            self.send(number, basic::CancelOk { consumer_tag: cancel.consumer_tag });
+        }
+    }
+
+    /// Unsubscribes, and puts back what was held from the consumer.
+    fn end_consumer(
+        &mut self,
+        number: u16,
+        consumer: ConsumerId,
+        requests: &mut Vec<Request>,
+    ) {
+        self.flush_settling(requests);
+        if let Some(ended) = self.consumers.remove(&consumer) {
+            requests.push(Request::Unsubscribe { queue: ended.queue, consumer });
+        }
+        if let Some(channel) = self.channels.get_mut(&number) {
+            let settling = &mut self.settling;
+            channel.held.retain(|delivery| {
+                let keep = delivery.consumer != consumer;
+                if !keep {
+                    gather(settling, delivery.queue, Outcome::Requeue, delivery.id);
+                }
+                keep
+            });
+        }
+        self.flush_settling(requests);
+    }
+}
+
+fn refused(requeue: bool) -> Outcome {
+    if requeue { Outcome::Requeue } else { Outcome::Reject }
+}
+
+/// The consumer's priority, from `x-priority`.
+fn priority(arguments: &FieldTable) -> Result<i32, Fault> {
+    match arguments.get("x-priority") {
+        None => Ok(0),
+        Some(value) => {
+            let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
+            number.ok_or_else(|| {
+                let detail = format_args!("invalid arg 'x-priority': {}", shown(value));
+                Fault::channel(ReplyCode::PreconditionFailed, detail)
+            })
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.type_name().to_owned(), str::to_owned)
+}

@@ -1,0 +1,134 @@
+//! Methods on a channel: opening and closing it, its modes, and who deals with the rest.
+
+use broker_protocol::method::{Method, access, channel, confirm};
+use broker_protocol::reply::ReplyCode;
+
+use crate::channel::Channel;
+use crate::channel::confirms::Confirms;
+use crate::connection::answers::{Awaited, Reply};
+use crate::connection::Connection;
+use crate::fault::Fault;
+use crate::request::Request;
+
+// === impl Connection ===
+
+impl Connection {
+    /// A method on a channel other than 0.
+    pub(super) fn channel_method(
+        &mut self,
+        number: u16,
+        method: Method<'_>,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), Fault> {
+        let Some(channel) = self.channels.get(&number) else {
+            return self.on_absent_channel(number, &method);
+        };
+        if channel.closing {
+            self.on_closing_channel(number, &method);
+            return Ok(());
+        }
+        if channel.content.is_some() {
+            return Err(Fault::unexpected_frame(
+                "expected content header for class 60, got non content header frame instead",
+            ));
+        }
+        match method {
+            Method::ChannelOpen(_) => {
+                return Err(Fault::connection(
+                    ReplyCode::ChannelError,
+                    "second 'channel.open' seen",
+                ));
+            }
+            Method::ChannelClose(_) => {
+                self.write_confirms();
+                self.release_channel(number, requests);
+                self.channels.remove(&number);
+                self.send(number, channel::CloseOk {});
+            }
+            Method::ChannelCloseOk(_) | Method::ChannelFlowOk(_) => {}
+            Method::ChannelFlow(channel::Flow { active: true }) => {
+                self.send(number, channel::FlowOk { active: true });
+            }
+            Method::ChannelFlow(_) => {
+                return Err(Fault::connection(ReplyCode::NotImplemented, "active=false"));
+            }
+            Method::AccessRequest(_) => self.send(number, access::RequestOk { ticket: 1 }),
+            Method::ConfirmSelect(select) => self.confirm_select(number, &select),
+            Method::TxSelect(_) | Method::TxCommit(_) | Method::TxRollback(_) => {
+                return Err(self.no_transactions(number, &method));
+            }
+            method if method.id().0 == 60 => return self.basic_method(number, method, requests),
+            method => return self.topology_method(number, method, requests),
+        }
+        Ok(())
+    }
+
+    fn on_absent_channel(&mut self, number: u16, method: &Method<'_>) -> Result<(), Fault> {
+        match method {
+            Method::ChannelOpen(_) if number > self.limits.channel_max => Err(Fault::connection(
+                ReplyCode::NotAllowed,
+                format_args!(
+                    "channel number {number} is above the negotiated channel_max ({})",
+                    self.limits.channel_max
+                ),
+            )),
+            Method::ChannelOpen(_) => {
+                self.channels_made = self.channels_made.wrapping_add(1);
+                self.channels.insert(number, Box::new(Channel::new(self.channels_made)));
+                self.send(number, channel::OpenOk {});
+                Ok(())
+            }
+            // The client closed it when the broker did the same.
+            Method::ChannelCloseOk(_) => Ok(()),
+            _ => Err(Fault::connection(ReplyCode::ChannelError, "expected 'channel.open'")),
+        }
+    }
+
+    /// The broker has closed it, and the client may not know: all but the closing is ignored.
+    fn on_closing_channel(&mut self, number: u16, method: &Method<'_>) {
+        match method {
+            Method::ChannelCloseOk(_) => {
+                self.channels.remove(&number);
+            }
+            Method::ChannelClose(_) => self.send(number, channel::CloseOk {}),
+            _ => {}
+        }
+    }
+
+    fn confirm_select(&mut self, number: u16, select: &confirm::Select) {
+        if let Some(channel) = self.channel(number) {
+            channel.confirms.get_or_insert_with(Confirms::default);
+        }
+        if !select.no_wait {
+            self.send(number, confirm::SelectOk {});
+        }
+    }
+
+    fn no_transactions(&mut self, number: u16, method: &Method<'_>) -> Fault {
+        let confirms = self.channel(number).is_some_and(|channel| channel.confirms.is_some());
+        match method {
+            Method::TxSelect(_) if confirms => Fault::channel(
+                ReplyCode::PreconditionFailed,
+                "cannot switch from confirm to tx mode",
+            ),
+            Method::TxSelect(_) => {
+                Fault::connection(ReplyCode::NotImplemented, "transactions are not available")
+            }
+            _ => Fault::channel(ReplyCode::PreconditionFailed, "channel is not transactional"),
+        }
+    }
+
+    /// Puts a question whose answer input has to wait for.
+    pub(super) fn ask(
+        &mut self,
+        channel: u16,
+        method: (u16, u16),
+        reply: Reply,
+        request: Request,
+        requests: &mut Vec<Request>,
+    ) {
+        self.flush_settling(requests);
+        self.awaited = Some(Awaited::Method { channel, method, reply });
+        requests.push(request);
+    }
+}

@@ -1,0 +1,149 @@
+//! Deliveries: from the queues to the client's consumers.
+
+use broker_core::id::{ConsumerId, QueueId};
+use broker_core::message::Message;
+use broker_protocol::encode::{self, Deliver};
+use broker_protocol::frame::{END, FrameKind};
+
+use crate::channel::unacked::Held;
+use crate::connection::Connection;
+use crate::connection::closing::gather;
+use crate::output::INLINE_MAX;
+use crate::request::{Delivery, Outcome, Request};
+
+/// A consumer of this connection.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(super) channel: u16,
+    pub(super) no_ack: bool,
+    pub(super) queue: QueueId,
+    pub(super) tag: Box<str>,
+    /// Deliveries since the last grant.
+    used: u32,
+}
+
+// === impl Consumer ===
+
+impl Consumer {
+    pub(super) fn new(channel: u16, tag: Box<str>, queue: QueueId, no_ack: bool) -> Self {
+        Self { channel, no_ack, queue, tag, used: 0 }
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Sends a message to a consumer.
+    ///
+    /// If the consumer has ended meanwhile, the message goes back. Holds it if a prefetch of the
+    /// whole channel (`basic.qos` with `global`) is used up.
+    #[inline]
+    pub fn deliver(&mut self, delivery: Delivery, requests: &mut Vec<Request>) {
+        let Some(consumer) = self.consumers.get_mut(&delivery.consumer) else {
+            let (queue, ids) = (delivery.queue, vec![delivery.id]);
+            requests.push(Request::Settle { queue, outcome: Outcome::Requeue, ids });
+            return;
+        };
+        let Some(channel) = self.channels.get_mut(&consumer.channel) else { return };
+        let delivery_tag = if consumer.no_ack {
+            channel.unacked.tag()
+        } else if channel.held.is_empty() && channel.has_room() {
+            channel.unacked.hold(Held { queue: delivery.queue, id: delivery.id })
+        } else {
+            channel.held.push_back(delivery);
+            return;
+        };
+        consumer.used += 1;
+        if consumer.used == self.settings.window.div_ceil(2) {
+            self.thirsty.push(delivery.consumer);
+        }
+        let message = &delivery.message;
+        let frames = Deliver {
+            channel: consumer.channel,
+            consumer_tag: &consumer.tag,
+            delivery_tag,
+            redelivered: delivery.redelivered,
+            exchange: message.exchange(),
+            routing_key: message.routing_key(),
+            header: message.header(),
+        };
+        let number = consumer.channel;
+        frames.write(self.output.scratch());
+        self.write_body(number, message);
+    }
+
+    /// Grants more deliveries to the consumers that have used up half of theirs. To be called when
+    /// the output is written, or little enough of it is left.
+    pub fn replenish(&mut self, requests: &mut Vec<Request>) {
+        for id in self.thirsty.drain(..) {
+            let Some(consumer) = self.consumers.get_mut(&id) else { continue };
+            let deliveries = std::mem::take(&mut consumer.used);
+            requests.push(Request::Grant { queue: consumer.queue, consumer: id, deliveries });
+        }
+    }
+
+    /// Whether [`Connection::replenish`] would grant anything.
+    pub fn is_thirsty(&self) -> bool {
+        !self.thirsty.is_empty()
+    }
+
+    /// Sends held deliveries as far as the channel's prefetch allows.
+    pub(super) fn release_held(&mut self, number: u16, requests: &mut Vec<Request>) {
+        let Some(channel) = self.channels.get_mut(&number) else { return };
+        let mut held = std::mem::take(&mut channel.held);
+        while self.channels.get(&number).is_some_and(|channel| channel.has_room()) {
+            let Some(delivery) = held.pop_front() else { break };
+            self.deliver(delivery, requests);
+        }
+        if let Some(channel) = self.channels.get_mut(&number) {
+            channel.held = held;
+        }
+    }
+
+    /// A consumer's queue is gone: tells a client that wants to know.
+    pub fn cancelled(&mut self, consumer: ConsumerId, requests: &mut Vec<Request>) {
+        let Some(ended) = self.consumers.remove(&consumer) else { return };
+        let settling = &mut self.settling;
+        if let Some(channel) = self.channels.get_mut(&ended.channel) {
+            channel.consumers.remove(&ended.tag);
+            channel.held.retain(|delivery| {
+                let keep = delivery.consumer != consumer;
+                if !keep {
+                    gather(settling, delivery.queue, Outcome::Requeue, delivery.id);
+                }
+                keep
+            });
+        }
+        self.flush_settling(requests);
+        if self.capabilities.cancel_notify {
+            let consumer_tag = &*ended.tag;
+            let no_wait = true;
+            self.send(ended.channel, broker_protocol::method::basic::Cancel {
+                consumer_tag,
+                no_wait,
+            });
+        }
+    }
+
+    /// Appends header and body frames of a message.
+    pub(super) fn write_content(&mut self, number: u16, message: &Message) {
+        encode::header(self.output.scratch(), number, message.header());
+        self.write_body(number, message);
+    }
+
+    #[inline]
+    fn write_body(&mut self, number: u16, message: &Message) {
+        let frame_max = self.limits.frame_max;
+        if message.body_len() <= INLINE_MAX {
+            return encode::body(self.output.scratch(), number, message.body(), frame_max);
+        }
+        let mut rest = message.body_bytes();
+        while !rest.is_empty() {
+            let piece = rest.split_to(rest.len().min(encode::body_per_frame(frame_max)));
+            let head = encode::head(FrameKind::Body, number, piece.len());
+            self.output.scratch().extend_from_slice(&head);
+            self.output.push(piece);
+            self.output.scratch().extend_from_slice(&[END]);
+        }
+    }
+}
