@@ -6,8 +6,8 @@ use broker_core::time::Timestamp;
 use broker_protocol::method::{Method, basic, queue};
 
 use crate::channel::unacked::Held;
-use crate::connection::{Connection, Phase};
 use crate::connection::delivery::Consumer;
+use crate::connection::{Connection, Phase};
 use crate::fault::Fault;
 use crate::request::{Answer, Outcome, Request};
 
@@ -136,11 +136,14 @@ impl Connection {
         no_wait: bool,
     ) {
         if !no_wait {
-            self.send(number, queue::DeclareOk {
-                queue: &name,
-                message_count: clamp(messages),
-                consumer_count: clamp(consumers),
-            });
+            self.send(
+                number,
+                queue::DeclareOk {
+                    queue: &name,
+                    message_count: clamp(messages),
+                    consumer_count: clamp(consumers),
+                },
+            );
         }
         if let Some(channel) = self.channel(number) {
             channel.last_queue = Some(name);
@@ -155,13 +158,16 @@ impl Connection {
         } else {
             channel.unacked.hold(Held { queue: *queue, id: *id })
         };
-        self.send(number, basic::GetOk {
-            delivery_tag,
-            redelivered: *redelivered,
-            exchange: message.exchange(),
-            routing_key: message.routing_key(),
-            message_count: clamp(*remaining),
-        });
+        self.send(
+            number,
+            basic::GetOk {
+                delivery_tag,
+                redelivered: *redelivered,
+                exchange: message.exchange(),
+                routing_key: message.routing_key(),
+                message_count: clamp(*remaining),
+            },
+        );
         self.write_content(number, message);
     }
 }

@@ -171,12 +171,8 @@ impl Connection {
             priority: priority(&consume.arguments)?,
             window: self.settings.window,
         };
-        let reply = Reply::Consume {
-            consumer,
-            tag,
-            no_ack: consume.no_ack,
-            no_wait: consume.no_wait,
-        };
+        let reply =
+            Reply::Consume { consumer, tag, no_ack: consume.no_ack, no_wait: consume.no_wait };
         let request = Request::Consume {
             queue,
             subscription: Box::new(subscription),
@@ -197,12 +193,7 @@ impl Connection {
     }
 
     /// Unsubscribes, and puts back what was held from the consumer.
-    fn end_consumer(
-        &mut self,
-        number: u16,
-        consumer: ConsumerId,
-        requests: &mut Vec<Request>,
-    ) {
+    fn end_consumer(&mut self, number: u16, consumer: ConsumerId, requests: &mut Vec<Request>) {
         self.flush_settling(requests);
         if let Some(ended) = self.consumers.remove(&consumer) {
             requests.push(Request::Unsubscribe { queue: ended.queue, consumer });

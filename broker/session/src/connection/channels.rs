@@ -5,8 +5,8 @@ use broker_protocol::reply::ReplyCode;
 
 use crate::channel::Channel;
 use crate::channel::confirms::Confirms;
-use crate::connection::answers::{Awaited, Reply};
 use crate::connection::Connection;
+use crate::connection::answers::{Awaited, Reply};
 use crate::fault::Fault;
 use crate::request::Request;
 

@@ -57,12 +57,15 @@ impl Connection {
         if let Some(channel) = self.channel(number) {
             channel.closing = true;
         }
-        self.send(number, channel::Close {
-            reply_code: fault.code.number(),
-            reply_text: &fault.text,
-            class_id,
-            method_id,
-        });
+        self.send(
+            number,
+            channel::Close {
+                reply_code: fault.code.number(),
+                reply_text: &fault.text,
+                class_id,
+                method_id,
+            },
+        );
     }
 
     /// Closes the connection: sends `connection.close` and waits for the client to agree.
@@ -80,12 +83,15 @@ impl Connection {
             _ => {}
         }
         self.release_all(requests);
-        self.send(0, connection::Close {
-            reply_code: fault.code.number(),
-            reply_text: &fault.text,
-            class_id,
-            method_id,
-        });
+        self.send(
+            0,
+            connection::Close {
+                reply_code: fault.code.number(),
+                reply_text: &fault.text,
+                class_id,
+                method_id,
+            },
+        );
         self.phase = Phase::Closing;
         self.times.set_deadline(self.settings.close_ms);
     }

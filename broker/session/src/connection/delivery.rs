@@ -118,10 +118,10 @@ impl Connection {
         if self.capabilities.cancel_notify {
             let consumer_tag = &*ended.tag;
             let no_wait = true;
-            self.send(ended.channel, broker_protocol::method::basic::Cancel {
-                consumer_tag,
-                no_wait,
-            });
+            self.send(
+                ended.channel,
+                broker_protocol::method::basic::Cancel { consumer_tag, no_wait },
+            );
         }
     }
 

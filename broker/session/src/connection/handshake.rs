@@ -62,13 +62,16 @@ impl Connection {
         let mut server_properties = self.settings.server_properties.clone();
         let capabilities: FieldTable = CAPABILITIES.into_iter().map(|name| (name, true)).collect();
         server_properties.insert("capabilities", capabilities);
-        self.send(0, connection::Start {
-            version_major: 0,
-            version_minor: 9,
-            server_properties,
-            mechanisms: MECHANISMS.as_bytes(),
-            locales: b"en_US",
-        });
+        self.send(
+            0,
+            connection::Start {
+                version_major: 0,
+                version_minor: 9,
+                server_properties,
+                mechanisms: MECHANISMS.as_bytes(),
+                locales: b"en_US",
+            },
+        );
     }
 
     /// A method on channel 0 before the connection is open.
@@ -121,11 +124,14 @@ impl Connection {
     /// The credentials hold: proposes limits.
     pub(super) fn login_accepted(&mut self) {
         self.phase = Phase::TuneOk;
-        self.send(0, connection::Tune {
-            channel_max: self.limits.channel_max,
-            frame_max: self.limits.frame_max,
-            heartbeat: self.settings.heartbeat_secs,
-        });
+        self.send(
+            0,
+            connection::Tune {
+                channel_max: self.limits.channel_max,
+                frame_max: self.limits.frame_max,
+                heartbeat: self.settings.heartbeat_secs,
+            },
+        );
     }
 
     /// The credentials do not hold: says so to a client that understands it, and to others after a pause by closing.

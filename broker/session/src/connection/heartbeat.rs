@@ -94,8 +94,8 @@ impl Connection {
     }
 
     fn heartbeat_interval(&self) -> Option<u64> {
-        let beats = self.limits.heartbeat_ms > 0
-            && matches!(self.phase, Phase::Open | Phase::Running);
+        let beats =
+            self.limits.heartbeat_ms > 0 && matches!(self.phase, Phase::Open | Phase::Running);
         beats.then_some(self.limits.heartbeat_ms)
     }
 }

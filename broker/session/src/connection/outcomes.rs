@@ -36,12 +36,15 @@ impl Connection {
         if self.published(id).is_none() {
             return;
         }
-        self.send(id.channel, basic::Return {
-            reply_code: ReplyCode::NoRoute.number(),
-            reply_text: ReplyCode::NoRoute.name(),
-            exchange: message.exchange(),
-            routing_key: message.routing_key(),
-        });
+        self.send(
+            id.channel,
+            basic::Return {
+                reply_code: ReplyCode::NoRoute.number(),
+                reply_text: ReplyCode::NoRoute.name(),
+                exchange: message.exchange(),
+                routing_key: message.routing_key(),
+            },
+        );
         self.write_content(id.channel, message);
     }
 

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use broker_core::message::Message;
+use broker_protocol::content::ContentHeader;
 use broker_protocol::frame::{Frame, FrameKind, HEAD};
 use broker_protocol::method::basic;
 use broker_protocol::properties::RawProperties;
-use broker_protocol::content::ContentHeader;
 use broker_protocol::reply::ReplyCode;
 use bytes::Bytes;
 

@@ -69,18 +69,13 @@ impl Connection {
         })
     }
 
-    fn queue_method(
-        &mut self,
-        number: u16,
-        method: Method<'_>,
-    ) -> Result<(Request, Reply), Fault> {
+    fn queue_method(&mut self, number: u16, method: Method<'_>) -> Result<(Request, Reply), Fault> {
         Ok(match method {
             Method::QueueDeclare(declare) => self.queue_declare(number, declare)?,
             Method::QueueBind(bind) => {
                 let key = self.routing_key_or_last(number, bind.queue, bind.routing_key)?;
                 let to = Destination::Queue(self.queue_or_last(number, bind.queue)?);
-                let binding =
-                    binding(self.vhost.clone(), bind.exchange, to, &key, bind.arguments);
+                let binding = binding(self.vhost.clone(), bind.exchange, to, &key, bind.arguments);
                 (Request::Bind(Box::new(binding)), done(bind.no_wait, queue::BindOk {}))
             }
             Method::QueueUnbind(unbind) => {
@@ -164,7 +159,13 @@ fn binding(
     routing_key: &str,
     arguments: FieldTable,
 ) -> Binding {
-    Binding { vhost, source: source.into(), destination, routing_key: routing_key.into(), arguments }
+    Binding {
+        vhost,
+        source: source.into(),
+        destination,
+        routing_key: routing_key.into(),
+        arguments,
+    }
 }
 
 /// A method that only a broker sends.
