@@ -38,7 +38,12 @@ mod tests {
 
     use super::{child, reference};
     use crate::{
-        client_service, config_map, disruption_budget, nodes_service, secret, stateful_set,
+        config_map::config_map,
+        credentials::Credentials,
+        disruption_budget::disruption_budget,
+        secret::secret,
+        services::{client_service, nodes_service},
+        stateful_set::stateful_set,
     };
 
     fn cluster() -> BrokerCluster {
@@ -51,7 +56,7 @@ mod tests {
     #[test]
     fn every_child_goes_with_its_cluster() {
         let cluster = cluster();
-        let credentials = crate::Credentials { username: "shop".into(), password: "s3cret".into() };
+        let credentials = Credentials { username: "shop".into(), password: "s3cret".into() };
         #[rustfmt::skip]
         let children = [
             (secret(&cluster, &credentials).metadata,        "orders-credentials"),
