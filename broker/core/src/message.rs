@@ -9,13 +9,15 @@
 
 use std::ops::Range;
 
-use broker_protocol::properties::RawProperties;
+use broker_protocol::content;
+use broker_protocol::properties::{Properties, RawProperties};
+
 use bytes::{Bytes, BytesMut};
 
 /// Where the property flags lie in a content header: after class, weight and body size.
-const FLAGS_AT: usize = 12;
-/// Shortest content header: class (2), weight (2), body size (8), flags (2).
-const MIN_HEADER: usize = 14;
+const FLAGS_AT: usize = content::FIXED;
+/// Shortest content header: it has to hold the flags.
+const MIN_HEADER: usize = FLAGS_AT + 2;
 
 /// One message as published. Cloning counts a reference.
 #[derive(Debug, Clone)]
@@ -87,6 +89,21 @@ impl Message {
         let mut message = Self::from_wire(buf.freeze(), names..body_start, body_start)?;
         message.compact = true;
         Some(message)
+    }
+
+    /// A message of the broker's own making, or one rewritten.
+    ///
+    /// `None` if a name is longer than 255 bytes or the body longer than 4 GiB.
+    #[must_use]
+    pub fn build(
+        exchange: &str,
+        routing_key: &str,
+        properties: &Properties<'_>,
+        body: &[u8],
+    ) -> Option<Self> {
+        let mut header = BytesMut::new();
+        content::encode(&mut header, body.len() as u64, properties);
+        Self::assemble(exchange, routing_key, &header, &[body])
     }
 
     /// The exchange it was published to; empty for the default exchange.
@@ -170,3 +187,8 @@ impl Message {
         std::str::from_utf8(&self.buf[at + 1..end]).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;

@@ -259,3 +259,6 @@ impl Queue {
         effects.push(Effect::Deleted { messages: self.ready.clear(), reason });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,3 +14,13 @@ pub struct Settings {
     /// Goes when its last consumer goes.
     pub auto_delete: bool,
 }
+
+// === impl Settings ===
+
+impl Settings {
+    /// A plain, transient queue.
+    #[must_use]
+    pub fn new(vhost: Name, name: Name) -> Self {
+        Self { vhost, name, durable: false, auto_delete: false }
+    }
+}
