@@ -54,7 +54,7 @@ fn synced(c: &mut Criterion) {
     let parent =
         env::var_os("WARREN_BENCH_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let dir = tempfile::tempdir_in(parent).expect("a directory to write to");
-    let mut log = Log::open(RealFs, Options::new(dir.path()), Position::ZERO, |_| {})
+    let log = Log::open(RealFs, Options::new(dir.path()), Position::ZERO, |_| {})
         .expect("an empty log")
         .log;
     let (tell, told) = mpsc::channel();

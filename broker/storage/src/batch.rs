@@ -97,6 +97,16 @@ impl Batch {
     }
 }
 
+// === impl Sealed ===
+
+impl Sealed {
+    /// The bytes as they will lie in the log.
+    #[must_use]
+    pub fn concat(&self) -> Vec<u8> {
+        self.parts.concat()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
@@ -121,7 +131,7 @@ mod tests {
             let sealed = batch.seal();
             prop_assert_eq!(sealed.len, expected.len());
             prop_assert_eq!(sealed.checksum, crc32c::crc32c(&expected));
-            prop_assert_eq!(sealed.parts.concat(), expected.to_vec());
+            prop_assert_eq!(sealed.concat(), expected.to_vec());
         }
     }
 }

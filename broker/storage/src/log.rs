@@ -65,7 +65,7 @@ pub trait Observer: Send + 'static {
 #[derive(Debug)]
 pub struct Log<F: FileSystem> {
     shared: Arc<Shared<F>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What appenders, readers and the writer have in common.
@@ -127,7 +127,7 @@ impl<F: FileSystem> Log<F> {
             pending: Mutex::new(pending),
             arrived: Condvar::new(),
         };
-        Self { shared: Arc::new(shared), thread: None }
+        Self { shared: Arc::new(shared), thread: Mutex::new(None) }
     }
 
     /// Begins to write, on a thread of its own, and to report to `observer`.
@@ -135,14 +135,14 @@ impl<F: FileSystem> Log<F> {
     /// # Errors
     ///
     /// [`Error::Io`], when the system refuses the thread.
-    pub fn start(&mut self, observer: impl Observer) -> Result<()> {
+    pub fn start(&self, observer: impl Observer) -> Result<()> {
         let mut writer = self.writer();
         let path = self.shared.options.dir.clone();
         let thread = thread::Builder::new()
             .name("log".into())
             .spawn(move || writer.run(observer))
             .map_err(|source| Error::Io { op: "start the writer of", path, source })?;
-        self.thread = Some(thread);
+        *self.thread() = Some(thread);
         Ok(())
     }
 
@@ -179,6 +179,12 @@ impl<F: FileSystem> Log<F> {
         self.shared.durable()
     }
 
+    /// The number of the oldest file.
+    #[must_use]
+    pub fn oldest_file(&self) -> Option<u32> {
+        self.shared.files.numbers().first().copied()
+    }
+
     /// Gives up what lies in files wholly before `position`; the files are used again.
     ///
     /// # Errors
@@ -188,6 +194,12 @@ impl<F: FileSystem> Log<F> {
         self.shared.files.release(position.file())
     }
 
+    /// Where the next batch will lie, or later.
+    #[must_use]
+    pub fn tail(&self) -> Position {
+        self.shared.pending().end()
+    }
+
     /// Bytes that the log's files hold, spare ones not counted.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
@@ -195,9 +207,10 @@ impl<F: FileSystem> Log<F> {
     }
 
     /// Writes what is in line and ends the thread. Appending fails from now on.
-    pub fn close(&mut self) {
+    pub fn close(&self) {
         self.shared.close();
-        if let Some(thread) = self.thread.take() {
+        let thread = self.thread().take();
+        if let Some(thread) = thread {
             // A panic of the thread has been reported as a failure by then.
             let _ = thread.join();
         }
@@ -205,6 +218,10 @@ impl<F: FileSystem> Log<F> {
 
     pub(crate) fn shared(&self) -> &Shared<F> {
         &self.shared
+    }
+
+    fn thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -300,6 +317,15 @@ impl Pending {
             self.tail = Position::new(self.tail.file() + 1, 0);
         }
         self.rounds.push_back(Round { at: self.tail, batches: Vec::new(), length: 0 });
+    }
+
+    fn end(&self) -> Position {
+        self.rounds.back().map_or(self.tail, |round| {
+            Position::new(
+                round.at.file(),
+                round.at.offset() + (round::HEADER_LEN + round.length) as u32,
+            )
+        })
     }
 
     fn take(&mut self) -> Option<Round> {

@@ -15,6 +15,9 @@ impl Position {
     /// The place before everything.
     pub const ZERO: Self = Self(0);
 
+    /// The place after everything.
+    pub const MAX: Self = Self(u64::MAX);
+
     /// The place `offset` bytes into file `file`.
     #[must_use]
     pub const fn new(file: u32, offset: u32) -> Self {

@@ -220,7 +220,7 @@ fn a_full_disk_stalls_the_log_until_there_is_space() {
 #[test]
 fn a_flipped_bit_below_the_frontier_is_reported_and_the_rest_is_read() {
     let fs = MemoryFs::default();
-    let mut log = open(&fs).unwrap().0.log;
+    let log = open(&fs).unwrap().0.log;
     let mut writer = log.writer();
     for number in 0..60 {
         log.append(batch(number, 1, 1500)).unwrap();
@@ -281,7 +281,7 @@ fn the_thread_writes_and_reports() {
         assert!(opened.damage.is_empty());
         (opened.log, count)
     };
-    let (mut log, _) = open();
+    let (log, _) = open();
     let syncs = Arc::new(AtomicUsize::new(0));
     log.start(Watch(Arc::clone(&syncs))).unwrap();
     for number in 0..100 {
