@@ -31,7 +31,7 @@ struct State<T> {
     open: OpenFiles<T>,
     spares: Vec<PathBuf>,
     next_spare: u32,
-    /// Files with damage in them: kept for whoever wants to look, never used again.
+    /// Files with damage in them: kept for whoever wants to look, never written again.
     set_aside: Vec<u32>,
 }
 
@@ -140,32 +140,45 @@ impl<F: FileSystem> Files<F> {
         Ok(())
     }
 
-    /// Makes spares of the files before `number`, except those set aside.
+    /// Makes spares of the files before `number`, oldest first. One with damage in it is kept, under
+    /// a name that says so.
     pub(crate) fn release(&self, number: u32) -> Result<()> {
         let mut state = self.state();
-        let State { open, set_aside, .. } = &*state;
-        let done: Vec<u32> =
-            open.range(..number).map(|(n, _)| *n).filter(|n| !set_aside.contains(n)).collect();
+        let done: Vec<u32> = state.open.range(..number).map(|(n, _)| *n).collect();
         for number in done {
-            let path = self.path(number);
-            if state.spares.len() < MAX_SPARES {
-                let spare = self.dir.join(format!("spare-{:010}", state.next_spare));
-                state.next_spare += 1;
-                self.fs.rename(&path, &spare).map_err(|source| Error::Io {
-                    op: "rename",
-                    path,
-                    source,
-                })?;
-                state.spares.push(spare);
-            } else {
-                self.fs.remove(&path).map_err(|source| Error::Io { op: "remove", path, source })?;
-            }
+            self.give_up(number, &mut state)?;
             state.open.remove(&number);
         }
         Ok(())
     }
 
-    /// Keeps file `number` for good: it has damage in it.
+    fn give_up(&self, number: u32, state: &mut State<F::File>) -> Result<()> {
+        let path = self.path(number);
+        let rename = |to: &Path| {
+            self.fs.rename(&path, to).map_err(|source| Error::Io {
+                op: "rename",
+                path: path.clone(),
+                source,
+            })
+        };
+        if state.set_aside.contains(&number) {
+            return rename(&path.with_extension("damaged"));
+        }
+        if state.spares.len() >= MAX_SPARES {
+            return self.fs.remove(&path).map_err(|source| Error::Io {
+                op: "remove",
+                path,
+                source,
+            });
+        }
+        let spare = self.dir.join(format!("spare-{:010}", state.next_spare));
+        rename(&spare)?;
+        state.next_spare += 1;
+        state.spares.push(spare);
+        Ok(())
+    }
+
+    /// Notes that file `number` has damage in it: it is never written again.
     pub(crate) fn set_aside(&self, number: u32) {
         let mut state = self.state();
         if !state.set_aside.contains(&number) {

@@ -239,6 +239,9 @@ fn a_flipped_bit_below_the_frontier_is_reported_and_the_rest_is_read() {
         assert!(matches!(&opened.damage[0], Error::Corrupt { path: p, .. } if *p == path));
         let expected: Vec<_> = (0..60).filter(|n| n != number).collect();
         assert_eq!(batches(&seen), expected, "batch {number}");
+        opened.log.release(Position::MAX).unwrap();
+        let kept = damaged.list(DIR.as_ref()).unwrap();
+        assert!(kept.contains(&path.with_extension("damaged")), "batch {number}: {kept:?}");
     }
 }
 
