@@ -43,19 +43,21 @@ mod tests {
     #[test]
     fn both_parts_are_needed() {
         #[rustfmt::skip]
-        let cases: [(&[(&str, &[u8])], Option<(&str, &str)>); 6] = [
-            (&[("username", b"shop"), ("password", b"s3cret")],     Some(("shop", "s3cret"))),
-            (&[("username", b"shop\n"), ("password", b"s3cret\r\n")], Some(("shop", "s3cret"))),
-            (&[("username", b"shop")],                              None),
-            (&[("username", b"shop"), ("password", b"")],           None),
-            (&[("username", b"shop"), ("password", b"\xff")],       None),
-            (&[],                                                   None),
+        let cases = [
+            // username              password                     read as
+            (Some(&b"shop"[..]),     Some(&b"s3cret"[..]),        Some(("shop", "s3cret"))),
+            (Some(&b"shop\n"[..]),   Some(&b"s3cret\r\n"[..]),    Some(("shop", "s3cret"))),
+            (Some(&b"shop"[..]),     None,                        None),
+            (Some(&b"shop"[..]),     Some(&b""[..]),              None),
+            (Some(&b"shop"[..]),     Some(&b"\xff"[..]),          None),
+            (None,                   None,                        None),
         ];
-        for (data, expected) in cases {
-            let data = data
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), ByteString(value.to_vec())))
-                .collect();
+        for (username, password, expected) in cases {
+            let entries = [("username", username), ("password", password)];
+            let entry = |(key, value): (&str, Option<&[u8]>)| {
+                Some((key.to_owned(), ByteString(value?.to_vec())))
+            };
+            let data = entries.into_iter().filter_map(entry).collect();
             let found = Credentials::from_secret(&Secret { data: Some(data), ..Secret::default() });
             let found =
                 found.as_ref().map(|found| (found.username.as_str(), found.password.as_str()));
