@@ -31,7 +31,11 @@ pub use options::DevOptions;
 /// # Errors
 ///
 /// See [`Error`]. A signal without `--until-ready` is the normal end and not an error.
-pub async fn run<F, C>(options: DevOptions, crds: Vec<CustomResourceDefinition>, start_controllers: F) -> Result<(), Error>
+pub async fn run<F, C>(
+    options: DevOptions,
+    crds: Vec<CustomResourceDefinition>,
+    start_controllers: F,
+) -> Result<(), Error>
 where
     F: FnOnce(kube::Client, BoxFuture<'static, ()>) -> C,
     C: Future<Output = Result<(), BoxError>> + Send + 'static,

@@ -5,5 +5,12 @@
 //! that runs a pod's container as a process. For development and tests, never for production.
 
 pub mod apiserver;
+mod addresses;
+mod claims;
 pub mod dev;
+mod garbage;
+mod kubelet;
+mod services;
 mod shutdown;
+mod statefulset;
+mod watches;

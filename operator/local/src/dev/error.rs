@@ -24,7 +24,9 @@ pub enum Error {
     Interrupted,
 
     /// Somebody else has the port on which clients are to reach the broker.
-    #[error("127.0.0.1:{port} is taken, perhaps by another broker; choose another with --amqp-port N, or --amqp-port 0")]
+    #[error(
+        "127.0.0.1:{port} is taken, perhaps by another broker; choose another with --amqp-port N, or --amqp-port 0"
+    )]
     AmqpPort {
         /// What `--amqp-port` said.
         port: u16,
