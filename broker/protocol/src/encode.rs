@@ -149,3 +149,6 @@ impl PublishTemplate {
         body(out, self.channel, content, self.frame_max);
     }
 }
+
+#[cfg(test)]
+mod tests;

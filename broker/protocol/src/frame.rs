@@ -121,3 +121,6 @@ pub fn whole(input: &[u8], frame_max: u32) -> (usize, Option<DecodeError>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ pub mod frame;
 pub mod method;
 pub mod properties;
 pub mod reply;
+#[cfg(test)]
+pub mod sample;
 pub mod table;
 pub mod wire;
 

@@ -24,6 +24,10 @@ pub trait Arguments<'a>: Sized {
 
     /// Appends the arguments.
     fn write(&self, writer: &mut Writer<'_>);
+
+    /// Some arguments, for tests.
+    #[cfg(test)]
+    fn sample(source: &mut crate::sample::Source<'a>) -> Self;
 }
 
 /// Defines structs of arguments: `Name { fields }`, with the types of reserved arguments before and after in brackets.
@@ -57,6 +61,12 @@ macro_rules! arguments {
                 $($crate::wire::Field::write(&<$before>::default(), writer);)*
                 $($crate::wire::Field::write(&self.$field, writer);)*
                 $($crate::wire::Field::write(&<$after>::default(), writer);)*
+            }
+
+            #[cfg(test)]
+            #[allow(unused_variables)]
+            fn sample(source: &mut $crate::sample::Source<'a>) -> Self {
+                Self { $($field: $crate::sample::Sample::sample(source),)* }
             }
         }
     )*};
@@ -111,6 +121,20 @@ macro_rules! methods {
             pub const fn name(&self) -> &'static str {
                 match self {
                     $(Self::$variant(_) => $name,)*
+                }
+            }
+
+            /// A method of these ids, for tests.
+            #[cfg(test)]
+            pub(crate) fn sample(
+                id: (u16, u16),
+                source: &mut crate::sample::Source<'a>,
+            ) -> Option<Self> {
+                match id {
+                    $(($class, $method) => {
+                        Some(Self::$variant(<$type as Arguments<'a>>::sample(source)))
+                    })*
+                    _ => None,
                 }
             }
         }
@@ -194,3 +218,6 @@ methods! {
     90 30 "tx.rollback" TxRollback(tx::Rollback)
     90 31 "tx.rollback-ok" TxRollbackOk(tx::RollbackOk)
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,12 @@ macro_rules! properties {
                     value.write(writer);
                 })*
             }
+
+            /// Some properties, for tests.
+            #[cfg(test)]
+            pub(crate) fn sample(source: &mut crate::sample::Source<'a>) -> Self {
+                Self { $($name: crate::sample::Sample::sample(source),)* }
+            }
         }
     };
 }
@@ -242,3 +248,6 @@ impl<'a> RawProperties<'a> {
         Properties::decode(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

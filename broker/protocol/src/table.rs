@@ -215,3 +215,6 @@ impl From<f64> for Value {
         Self::F64(value.to_bits())
     }
 }
+
+#[cfg(test)]
+mod tests;
