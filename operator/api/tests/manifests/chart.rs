@@ -42,7 +42,7 @@ fn what_it_renders_is_known_to_kubernetes() {
                 "ClusterRole" => drop(read::<ClusterRole>(&document, &place)),
                 "ClusterRoleBinding" => drop(read::<ClusterRoleBinding>(&document, &place)),
                 "CustomResourceDefinition" => {
-                    drop(read::<CustomResourceDefinition>(&document, &place))
+                    drop(read::<CustomResourceDefinition>(&document, &place));
                 }
                 "Deployment" => hardened(&read(&document, &place)),
                 "Role" => drop(read::<Role>(&document, &place)),

@@ -43,7 +43,7 @@ fn contains(whole: &Value, part: &Value, place: &str) {
             }
         }
         (Value::Number(found), Value::Number(number)) => {
-            assert_eq!(found.as_f64(), number.as_f64(), "{place}")
+            assert_eq!(found.as_f64(), number.as_f64(), "{place}");
         }
         (Value::Null, Value::Array(empty)) => assert!(empty.is_empty(), "{place}: lost"),
         _ => assert_eq!(whole, part, "{place}"),
