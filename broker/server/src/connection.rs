@@ -1,0 +1,291 @@
+//! One client connection: a task that moves bytes between a socket and a session, and carries out
+//! what the session asks for.
+//!
+//! ```text
+//!            read                 requests                  batches
+//!  socket ─────────▶ session ──────────────▶ route, group ──────────▶ shards
+//!         ◀───────── session ◀────────────── events ◀──────────────── shards
+//!            write
+//! ```
+//!
+//! Each turn takes what has come (events, a read, a deadline), then sends one batch to each shard and
+//! writes what there is to write. Reading pauses while a question is unanswered, while too much of
+//! what was published is under way, while the node is out of memory and the client publishes, and
+//! while the client does not read; the first three are the shards' to end, the last the client's.
+
+mod budget;
+mod events;
+mod login;
+mod outgoing;
+mod publish;
+mod questions;
+mod requests;
+mod socket;
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use broker_core::name::Name;
+use broker_core::routing::Targets;
+use broker_core::time::Timestamp;
+use broker_protocol::reply::ReplyCode;
+use broker_session::{Connection, Request};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use crate::clock;
+use crate::connection::budget::Budget;
+use crate::connection::outgoing::Outgoing;
+use crate::connection::questions::Open;
+use crate::connection::socket::Socket;
+use crate::link::{Event, Link};
+use crate::mailbox::{Receiver, mailbox};
+use crate::node::Node;
+use crate::registry::Profile;
+use crate::shard::Accepted;
+
+/// Milliseconds that a session that is over may take to write its last words.
+const LAST_WORDS_MS: u64 = 5_000;
+
+/// Unwritten bytes below which consumers are granted more deliveries.
+const LITTLE_OUTPUT: usize = 64 << 10;
+
+/// A connection's task.
+struct Task {
+    node: Arc<Node>,
+    profile: Arc<Profile>,
+    link: Link,
+    session: Connection,
+    socket: Socket,
+    mailbox: Receiver<Event>,
+    outgoing: Outgoing,
+    budget: Budget,
+    /// The question under way, whose answer the session waits for.
+    question: Option<Open>,
+    /// Virtual host in use; empty before.
+    vhost: Name,
+    /// Whether the client has published, so that a lack of memory concerns it.
+    publishes: bool,
+    /// Whether the client was told that it is blocked.
+    blocked: bool,
+    /// Shards that have yet to say that nothing more comes from them. None before the end.
+    farewells: Option<usize>,
+    timer: Pin<Box<Sleep>>,
+    /// When the timer goes off; the session's own deadline may be later.
+    alarm: Option<Timestamp>,
+    /// When a session that is over is cut off.
+    cut: Option<Timestamp>,
+    now: Timestamp,
+    // Empty between turns; kept for their memory.
+    events: Vec<Event>,
+    requests: Vec<Request>,
+    targets: Targets,
+}
+
+/// Serves a client from its first byte to its last.
+pub(crate) async fn serve(node: Arc<Node>, accepted: Accepted) {
+    let peer = accepted.peer;
+    match Task::begin(node, accepted) {
+        Ok(Some(task)) => task.run().await,
+        Ok(None) => tracing::warn!(%peer, "connection refused, there are as many as there may be"),
+        Err(error) => tracing::debug!(%peer, %error, "connection lost before it began"),
+    }
+}
+
+// === impl Task ===
+
+impl Task {
+    /// None when there are too many connections.
+    fn begin(node: Arc<Node>, accepted: Accepted) -> io::Result<Option<Self>> {
+        let Accepted { stream, peer } = accepted;
+        stream.set_nodelay(true)?;
+        let local = stream.local_addr()?;
+        let stream = TcpStream::from_std(stream)?;
+        let (sender, mailbox) = mailbox();
+        let id = node.registry.next();
+        let link = Link::new(id, sender);
+        let now = clock::now();
+        let profile = Arc::new(Profile {
+            link: link.clone(),
+            peer,
+            local,
+            since: now,
+            user: OnceLock::new(),
+            vhost: OnceLock::new(),
+            channels: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            publishes: AtomicBool::new(false),
+        });
+        if !node.registry.add(Arc::clone(&profile)) {
+            return Ok(None);
+        }
+        node.metrics.connections_opened.inc();
+        tracing::debug!(connection = id.0, %peer, "connection accepted");
+        Ok(Some(Self {
+            session: Connection::new(id, Arc::clone(&node.session), now),
+            socket: Socket::new(stream, node.write_stall),
+            outgoing: Outgoing::new(node.shards.len()),
+            budget: Budget::default(),
+            question: None,
+            vhost: Name::new(""),
+            publishes: false,
+            blocked: false,
+            farewells: None,
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            alarm: None,
+            cut: None,
+            now,
+            events: Vec::new(),
+            requests: Vec::new(),
+            targets: Targets::new(),
+            node,
+            profile,
+            link,
+            mailbox,
+        }))
+    }
+
+    async fn run(mut self) {
+        while !self.is_over() {
+            std::future::poll_fn(|cx| self.poll_wake(cx)).await;
+            self.turn();
+            // Others on this thread get their turn however busy this client is.
+            tokio::task::yield_now().await;
+        }
+        tracing::debug!(connection = self.session.id().0, "connection ended");
+    }
+
+    /// Over once the session has ended, every shard has said farewell, and the last words are
+    /// written or cannot be.
+    fn is_over(&mut self) -> bool {
+        let written = self.socket.is_lost()
+            || self.session.output().is_empty()
+            || self.cut.is_some_and(|cut| cut <= self.now);
+        self.farewells == Some(0) && written
+    }
+
+    /// Ready as soon as there is something to do.
+    fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut poll = self.mailbox.poll_receive(cx, &mut self.events);
+        if self.may_read() && self.socket.poll_readable(cx).is_ready() {
+            poll = Poll::Ready(());
+        }
+        if !self.session.output().is_empty() && self.socket.poll_writable(cx).is_ready() {
+            poll = Poll::Ready(());
+        }
+        if self.poll_timer(cx).is_ready() {
+            poll = Poll::Ready(());
+        }
+        poll
+    }
+
+    /// Does everything there is to do, once.
+    fn turn(&mut self) {
+        self.now = clock::now();
+        self.handle_events();
+        if self.may_read() {
+            self.read();
+        }
+        self.session.handle_timeout(self.now, &mut self.requests);
+        self.perform();
+        self.outgoing.send(&self.node, &self.link, &mut self.budget);
+        self.write();
+        if self.session.is_thirsty() && self.session.output().len() < LITTLE_OUTPUT {
+            self.session.replenish(&mut self.requests);
+            self.perform();
+        }
+        self.profile.channels.store(self.session.channels() as u64, Ordering::Relaxed);
+        self.outgoing.send(&self.node, &self.link, &mut self.budget);
+    }
+
+    fn may_read(&mut self) -> bool {
+        let starved = self.publishes && self.node.memory.is_above();
+        !self.socket.is_lost()
+            && !self.session.is_parked()
+            && !self.session.is_closed()
+            && self.budget.has_room()
+            && !starved
+            && self.session.output().len() < Socket::BACKLOG
+    }
+
+    fn read(&mut self) {
+        match self.socket.read() {
+            Ok(0) => {}
+            Ok(count) => {
+                self.profile.received.fetch_add(count as u64, Ordering::Relaxed);
+                self.receive();
+            }
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    /// Lets the session go on with what was read.
+    fn receive(&mut self) {
+        self.session.receive(self.socket.input(), self.now, &mut self.requests);
+        self.socket.settle_input();
+        self.perform();
+    }
+
+    fn write(&mut self) {
+        match self.socket.write(self.session.output(), self.now) {
+            Ok(0) => {}
+            Ok(count) => {
+                self.profile.sent.fetch_add(count as u64, Ordering::Relaxed);
+            }
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    /// The node stops: tells the client so.
+    fn stop(&mut self) {
+        let requests = &mut self.requests;
+        self.session.close(
+            ReplyCode::ConnectionForced,
+            "broker forced connection closure",
+            requests,
+        );
+    }
+
+    /// The socket is of no more use.
+    fn lost(&mut self, error: &io::Error) {
+        tracing::debug!(connection = self.session.id().0, %error, "connection lost");
+        self.socket.lose();
+        self.session.disconnected(&mut self.requests);
+        self.perform();
+    }
+
+    /// Ready when the earliest deadline has come: the session's, the stalled socket's, the last words'.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadlines = [self.session.next_timeout(), self.socket.stalls_at(), self.cut];
+        let Some(next) = deadlines.into_iter().flatten().min() else {
+            self.alarm = None;
+            return Poll::Pending;
+        };
+        // Setting a timer costs; one that goes off early costs less, once in a while.
+        if self.alarm.is_none_or(|alarm| next < alarm) {
+            let wait = Duration::from_millis(next.since(clock::now()).max(1));
+            self.timer.as_mut().reset(Instant::now() + wait);
+            self.alarm = Some(next);
+        }
+        match self.timer.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => {
+                self.alarm = None;
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.node.registry.remove(self.session.id());
+        self.node.metrics.connections_closed.inc();
+    }
+}

@@ -1,0 +1,63 @@
+//! What the shards and the node tell a connection.
+
+use broker_session::Answer;
+
+use crate::connection::Task;
+use crate::link::{Event, Settled};
+
+/// What a blocked client is told.
+const OUT_OF_MEMORY: &str = "low on memory";
+
+// === impl Task ===
+
+impl Task {
+    /// Takes everything that has come.
+    pub(super) fn handle_events(&mut self) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            self.handle_event(event);
+        }
+        self.events = events;
+        self.perform();
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Deliveries(deliveries) => {
+                for delivery in deliveries {
+                    self.session.deliver(delivery, &mut self.requests);
+                }
+            }
+            Event::Settled(Settled { messages, bytes, outcomes }) => {
+                self.budget.give_back(messages, bytes);
+                self.node.metrics.confirmed.inc_by(outcomes.len() as u64);
+                for (publish, ok) in outcomes {
+                    self.session.settled(publish, ok);
+                }
+            }
+            Event::Reply(reply) => self.replied(reply),
+            Event::LoginChecked(right) => self.login_checked(right),
+            Event::ConsumerGone(consumer) => self.session.cancelled(consumer, &mut self.requests),
+            Event::Blocked => self.tell_blocked(),
+            Event::Stop => self.stop(),
+            Event::Farewell => {
+                self.farewells = self.farewells.map(|left| left.saturating_sub(1));
+            }
+        }
+    }
+
+    /// Answers the question under way and goes on with what was parked.
+    pub(super) fn answer(&mut self, answer: Answer) {
+        self.session.answer(answer, self.now, &mut self.requests);
+        self.receive();
+    }
+
+    /// Tells a client that publishes that it is blocked, or no longer.
+    pub(super) fn tell_blocked(&mut self) {
+        let blocked = self.publishes && self.node.memory.is_above();
+        if blocked != self.blocked {
+            self.blocked = blocked;
+            self.session.blocked(blocked.then_some(OUT_OF_MEMORY));
+        }
+    }
+}

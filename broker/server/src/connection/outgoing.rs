@@ -1,0 +1,52 @@
+//! What a turn of a connection has for the shards: one batch each.
+
+use broker_core::id::QueueId;
+use broker_core::message::Message;
+use broker_core::queue::Command;
+use broker_session::PublishId;
+
+use crate::connection::budget::Budget;
+use crate::link::Link;
+use crate::node::Node;
+use crate::shard::work::{Batch, Work};
+
+/// Batches being gathered, by shard.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    batches: Box<[Batch]>,
+}
+
+// === impl Outgoing ===
+
+impl Outgoing {
+    pub(super) fn new(shards: usize) -> Self {
+        Self { batches: (0..shards).map(|_| Batch::default()).collect() }
+    }
+
+    pub(super) fn publish(&mut self, queue: QueueId, message: Message, confirm: Option<PublishId>) {
+        self.batch(queue).publish(queue, message, confirm);
+    }
+
+    pub(super) fn command(&mut self, queue: QueueId, command: Command) {
+        self.batch(queue).command(queue, command);
+    }
+
+    /// Sends everything gathered, and counts the publishes against the budget.
+    pub(super) fn send(&mut self, node: &Node, link: &Link, budget: &mut Budget) {
+        for (batch, shard) in self.batches.iter_mut().zip(&node.shards) {
+            if batch.is_empty() {
+                continue;
+            }
+            let mut batch = std::mem::take(batch);
+            budget.take(batch.publishes, batch.bytes);
+            batch.link = (batch.publishes > 0).then(|| link.clone());
+            shard.send(Work::Batch(batch));
+        }
+    }
+
+    fn batch(&mut self, queue: QueueId) -> &mut Batch {
+        let shards = self.batches.len() as u64;
+        // The remainder is below the number of shards, which is a usize.
+        &mut self.batches[(queue.0 % shards) as usize]
+    }
+}

@@ -1,0 +1,94 @@
+//! Routing what the client publishes, on one picture of the topology a run.
+
+use std::sync::atomic::Ordering;
+
+use broker_core::topology::Vhost;
+use broker_session::{Publish, Request};
+
+use crate::connection::Task;
+
+/// Counted over a run of publishes, then added to the node's metrics at once.
+#[derive(Debug, Default)]
+struct Tally {
+    received: u64,
+    routed: u64,
+    confirmed: u64,
+    dropped: u64,
+    returned: u64,
+}
+
+// === impl Task ===
+
+impl Task {
+    /// Routes `first` and the publishes that follow it; returns the request after them.
+    pub(super) fn publish(
+        &mut self,
+        first: Publish,
+        requests: &mut impl Iterator<Item = Request>,
+    ) -> Option<Request> {
+        if !self.publishes {
+            self.publishes = true;
+            self.profile.publishes.store(true, Ordering::Relaxed);
+            self.tell_blocked();
+        }
+        let node = std::sync::Arc::clone(&self.node);
+        let routes = node.directory.routes();
+        let vhost = routes.vhost(&self.vhost);
+        let mut tally = Tally::default();
+        let mut next = Some(Request::Publish(first));
+        while let Some(Request::Publish(publish)) = next {
+            if let Some(vhost) = vhost {
+                self.route(publish, vhost, &mut tally);
+            }
+            next = requests.next();
+        }
+        tally.add_to(&node.metrics);
+        next
+    }
+
+    fn route(&mut self, publish: Publish, vhost: &Vhost, tally: &mut Tally) {
+        let Publish { id, mandatory, confirm, message } = publish;
+        if !self.session.is_open(id) {
+            return;
+        }
+        tally.received += 1;
+        if let Err(refusal) = vhost.route(&message, &mut self.targets) {
+            return self.session.refuse(id, refusal, &mut self.requests);
+        }
+        let queues = self.targets.queues();
+        let Some((last, others)) = queues.split_last() else {
+            if mandatory {
+                tally.returned += 1;
+                self.session.returned(id, &message);
+            } else {
+                tally.dropped += 1;
+            }
+            if confirm {
+                tally.confirmed += 1;
+                self.session.routed(id, 0);
+            }
+            return;
+        };
+        tally.routed += 1;
+        if confirm {
+            self.session.routed(id, u32::try_from(queues.len()).unwrap_or(u32::MAX));
+        }
+        let confirm = confirm.then_some(id);
+        for queue in others {
+            self.outgoing.publish(*queue, message.clone(), confirm);
+        }
+        self.outgoing.publish(*last, message, confirm);
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    fn add_to(&self, metrics: &crate::metrics::Metrics) {
+        metrics.received.inc_by(self.received);
+        metrics.routed.inc_by(self.routed);
+        metrics.confirmed.inc_by(self.confirmed);
+        metrics.unroutable_dropped.inc_by(self.dropped);
+        metrics.unroutable_returned.inc_by(self.returned);
+    }
+}

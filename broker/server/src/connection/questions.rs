@@ -1,0 +1,94 @@
+//! Questions to a queue's shard, whose answer the session waits for.
+
+use broker_core::id::QueueId;
+use broker_core::name::Name;
+use broker_core::queue::Command;
+use broker_core::refusal::Refusal;
+use broker_protocol::reply::ReplyCode;
+use broker_session::Answer;
+
+use crate::connection::Task;
+use crate::link::Reply;
+use crate::shard::work::{Question as Asked, Work};
+
+/// What was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// A queue that existed was declared: how is it?
+    Declare,
+    Delete,
+    Purge,
+    Get,
+    Consume,
+}
+
+/// A question under way.
+#[derive(Debug)]
+pub(super) struct Open {
+    question: Question,
+    name: Name,
+    queue: QueueId,
+}
+
+// === impl Task ===
+
+impl Task {
+    /// Asks the queue `name`, if this connection may use it.
+    pub(super) fn ask(&mut self, name: &Name, question: Question, command: Command) {
+        let queue = self.usable_queue(name);
+        match queue {
+            Ok(queue) => self.send_question(name.clone(), queue, question, Asked::Command(command)),
+            Err(refusal) if question == Question::Delete && refusal.code == ReplyCode::NotFound => {
+                self.answer(Answer::Removed { messages: 0 });
+            }
+            Err(refusal) => self.answer(Answer::Refused(refusal)),
+        }
+    }
+
+    /// Asks how a queue is that was declared before.
+    pub(super) fn ask_counts(&mut self, name: Name, queue: QueueId) {
+        self.send_question(name, queue, Question::Declare, Asked::Counts);
+    }
+
+    fn usable_queue(&self, name: &Name) -> Result<QueueId, Refusal> {
+        let routes = self.node.directory.routes();
+        let vhost = routes.vhost(&self.vhost).ok_or_else(|| {
+            let detail = format_args!("vhost {} not found", self.vhost);
+            Refusal::new(ReplyCode::NotAllowed, detail)
+        })?;
+        vhost.usable_queue(name, self.session.id()).map(|queue| queue.id)
+    }
+
+    fn send_question(&mut self, name: Name, queue: QueueId, question: Question, asked: Asked) {
+        // What the client sent before the question comes before it.
+        self.outgoing.send(&self.node, &self.link, &mut self.budget);
+        self.question = Some(Open { question, name, queue });
+        let link = self.link.clone();
+        self.node.to_owner(queue, Work::Ask { link, queue, question: asked });
+    }
+
+    /// The answer has come.
+    pub(super) fn replied(&mut self, reply: Reply) {
+        let Some(Open { question, name, queue }) = self.question.take() else { return };
+        let answer = match reply {
+            Reply::Counts(counts) => {
+                Answer::Queue { name, messages: counts.ready, consumers: counts.consumers.into() }
+            }
+            Reply::Subscribed => Answer::Consuming { queue },
+            Reply::Got { id, redelivered, message, remaining } => {
+                Answer::Got { queue, id, redelivered, message, remaining }
+            }
+            Reply::GotNothing => Answer::Empty,
+            Reply::Purged(messages) | Reply::Deleted(messages) => Answer::Removed { messages },
+            Reply::Refused(refusal) => Answer::Refused(refusal),
+            // It went between the look at the topology and the question.
+            Reply::NoQueue if question == Question::Delete => Answer::Removed { messages: 0 },
+            Reply::NoQueue => {
+                let vhost = &self.vhost;
+                let detail = format_args!("no queue '{name}' in vhost '{vhost}'");
+                Answer::Refused(Refusal::new(ReplyCode::NotFound, detail))
+            }
+        };
+        self.answer(answer);
+    }
+}

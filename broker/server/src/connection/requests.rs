@@ -1,0 +1,149 @@
+//! Carrying out what the session asks for.
+
+use broker_core::queue::Command as QueueCommand;
+use broker_core::topology::{Command, DeclareQueue, Outcome};
+use broker_session::{Answer, Outcome as Settlement, QueueDeclaration, Request};
+
+use crate::connection::Task;
+use crate::connection::questions::Question;
+use crate::random;
+use crate::shard::work::Work;
+
+// === impl Task ===
+
+impl Task {
+    /// Carries out the requests there are, and those that come of them.
+    pub(super) fn perform(&mut self) {
+        while !self.requests.is_empty() {
+            let mut batch = std::mem::take(&mut self.requests);
+            let mut requests = batch.drain(..);
+            let mut next = requests.next();
+            while let Some(request) = next {
+                next = match request {
+                    Request::Publish(first) => self.publish(first, &mut requests),
+                    request => {
+                        self.carry_out(request);
+                        requests.next()
+                    }
+                };
+            }
+            drop(requests);
+            if self.requests.is_empty() {
+                self.requests = batch;
+                return;
+            }
+        }
+    }
+
+    fn carry_out(&mut self, request: Request) {
+        match request {
+            Request::Authenticate(login) => self.authenticate(login),
+            Request::OpenVhost(vhost) => self.open_vhost(vhost),
+            Request::Unsubscribe { queue, consumer } => {
+                self.outgoing.command(queue, QueueCommand::Unsubscribe { consumer });
+            }
+            Request::Grant { queue, consumer, deliveries } => {
+                self.outgoing.command(queue, QueueCommand::Grant { consumer, deliveries });
+            }
+            Request::SetPrefetch { queue, consumer, prefetch } => {
+                self.outgoing.command(queue, QueueCommand::SetPrefetch { consumer, prefetch });
+            }
+            Request::Settle { queue, outcome, ids } => {
+                let command = match outcome {
+                    Settlement::Ack => QueueCommand::Ack { ids },
+                    Settlement::Requeue => QueueCommand::Requeue { ids },
+                    Settlement::Reject => QueueCommand::Reject { ids },
+                };
+                self.outgoing.command(queue, command);
+            }
+            Request::Closed => self.closed(),
+            request => self.change_or_ask(request),
+        }
+    }
+
+    /// The requests that are answered: by the topology at once, or by a queue's shard.
+    fn change_or_ask(&mut self, request: Request) {
+        let connection = self.session.id();
+        let vhost = self.vhost.clone();
+        match request {
+            Request::DeclareExchange(wanted) => self.change(Command::DeclareExchange(*wanted)),
+            Request::DeleteExchange { name, if_unused } => {
+                self.change(Command::DeleteExchange { vhost, name, if_unused });
+            }
+            Request::Bind(binding) => self.change(Command::Bind(*binding, connection)),
+            Request::Unbind(binding) => self.change(Command::Unbind(*binding, connection)),
+            Request::DeclareQueue(wanted) => self.declare_queue(*wanted),
+            Request::DeleteQueue { name, if_unused, if_empty } => {
+                let command = QueueCommand::Delete { if_unused, if_empty };
+                self.ask(&name, Question::Delete, command);
+            }
+            Request::PurgeQueue { name } => self.ask(&name, Question::Purge, QueueCommand::Purge),
+            Request::Get { queue, no_ack } => {
+                self.ask(&queue, Question::Get, QueueCommand::Get { no_ack });
+            }
+            Request::Consume { queue, subscription, arguments: _ } => {
+                let command = QueueCommand::Subscribe(*subscription);
+                self.ask(&queue, Question::Consume, command);
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, command: Command) {
+        let answer = match self.node.directory.change(command, |_| {}) {
+            Ok(_) => Answer::Done,
+            Err(refusal) => Answer::Refused(refusal),
+        };
+        self.answer(answer);
+    }
+
+    fn declare_queue(&mut self, wanted: QueueDeclaration) {
+        let node = std::sync::Arc::clone(&self.node);
+        let generated_name = if wanted.name.is_empty() && !wanted.passive {
+            format!("amq.gen-{}", random::name()).into()
+        } else {
+            "".into()
+        };
+        let command = Command::DeclareQueue(DeclareQueue {
+            vhost: self.vhost.clone(),
+            name: wanted.name,
+            generated_name,
+            id: node.directory.next_queue(),
+            connection: self.session.id(),
+            passive: wanted.passive,
+            durable: wanted.durable,
+            exclusive: wanted.exclusive,
+            auto_delete: wanted.auto_delete,
+            arguments: wanted.arguments,
+        });
+        let create = |outcome: &Outcome| {
+            if let Outcome::Queue { id, created: true, settings, .. } = outcome {
+                node.to_owner(*id, Work::Create { id: *id, settings: settings.clone() });
+            }
+        };
+        match node.directory.change(command, create) {
+            Ok(Outcome::Queue { name, created: true, .. }) => {
+                self.answer(Answer::Queue { name, messages: 0, consumers: 0 });
+            }
+            Ok(Outcome::Queue { name, id, .. }) => self.ask_counts(name, id),
+            Ok(_) => self.answer(Answer::Done),
+            Err(refusal) => self.answer(Answer::Refused(refusal)),
+        }
+    }
+
+    /// The session is over: its exclusive queues go, and every shard is asked for what is still on its
+    /// way here, so that messages delivered to nobody go back.
+    fn closed(&mut self) {
+        let connection = self.session.id();
+        let ended = Command::ConnectionClosed { connection };
+        if let Ok(outcome) = self.node.directory.change(ended, |_| {}) {
+            self.node.remove_queues(outcome);
+        }
+        self.outgoing.send(&self.node, &self.link, &mut self.budget);
+        for shard in &self.node.shards {
+            shard.send(Work::Farewell(self.link.clone()));
+        }
+        self.farewells = Some(self.node.shards.len());
+        self.cut = Some(self.now.after(super::LAST_WORDS_MS));
+    }
+}

@@ -1,0 +1,91 @@
+//! A shard's way back to a connection: what happened to its publishes, what its consumers get.
+
+use std::sync::Arc;
+
+use broker_core::id::{ConnectionId, ConsumerId, MessageId};
+use broker_core::message::Message;
+use broker_core::queue::Counts;
+use broker_core::refusal::Refusal;
+use broker_session::{Delivery, PublishId};
+
+use crate::mailbox::Sender;
+
+/// One connection as the shards see it. Cloning counts a reference.
+#[derive(Debug, Clone)]
+pub(crate) struct Link(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    connection: ConnectionId,
+    mailbox: Sender<Event>,
+}
+
+/// What a connection is told.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Messages for its consumers, in order.
+    Deliveries(Vec<Delivery>),
+    /// Publishes that were dealt with.
+    Settled(Settled),
+    /// The answer to the one question it asked.
+    Reply(Reply),
+    /// A login was checked: whether it was right.
+    LoginChecked(bool),
+    /// A consumer's queue has gone.
+    ConsumerGone(ConsumerId),
+    /// The node blocks publishers now, or lets them go again.
+    Blocked,
+    /// The node stops.
+    Stop,
+    /// Nothing that was under way to the connection from one shard comes any more.
+    Farewell,
+}
+
+/// Publishes that the shard answers for: they no longer count against the connection's budget.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    /// How many copies of messages, as counted when they were sent to the shard.
+    pub(crate) messages: usize,
+    /// Their bytes, likewise.
+    pub(crate) bytes: usize,
+    /// Of these, the ones that have to be confirmed.
+    pub(crate) outcomes: Vec<(PublishId, bool)>,
+}
+
+/// The answer to a question to a queue.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// To `Counts`.
+    Counts(Counts),
+    /// To `Subscribe`.
+    Subscribed,
+    /// To `Get`.
+    Got { id: MessageId, redelivered: bool, message: Message, remaining: u64 },
+    /// To `Get`, on an empty queue.
+    GotNothing,
+    /// To `Purge`.
+    Purged(u64),
+    /// To `Delete`.
+    Deleted(u64),
+    /// No, and why.
+    Refused(Refusal),
+    /// The queue went while the question was on its way.
+    NoQueue,
+}
+
+// === impl Link ===
+
+impl Link {
+    pub(crate) fn new(connection: ConnectionId, mailbox: Sender<Event>) -> Self {
+        Self(Arc::new(Inner { connection, mailbox }))
+    }
+
+    pub(crate) fn connection(&self) -> ConnectionId {
+        self.0.connection
+    }
+
+    /// Sends one event; dropped when the connection has ended.
+    pub(crate) fn send(&self, event: Event) {
+        self.0.mailbox.send(event);
+    }
+}

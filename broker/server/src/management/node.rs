@@ -1,0 +1,121 @@
+//! What is asked of the node itself: overview, connections, probes, metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::{Extension, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use broker_api::{
+    Arguments, Connection, Health, HealthStatus, ObjectTotals, Overview, QueueTotals, WhoAmI,
+};
+
+use crate::grant;
+use crate::management::User;
+use crate::metrics::Resources;
+use crate::node::Node;
+use crate::registry::Profile;
+
+/// `GET /api/overview`.
+pub(super) async fn overview(State(node): State<Arc<Node>>) -> Json<Overview> {
+    let (object_totals, queue_totals) = totals(&node).await;
+    let identity = node.identity.clone();
+    Json(Overview {
+        node: identity.node,
+        cluster_name: identity.cluster,
+        product_name: "Warren".to_owned(),
+        product_version: env!("CARGO_PKG_VERSION").to_owned(),
+        epoch: identity.epoch,
+        node_id: identity.node_id,
+        started_at: identity.started.0,
+        object_totals,
+        queue_totals,
+        message_stats: node.metrics.message_stats(),
+        listeners: identity.listeners,
+    })
+}
+
+/// `GET /api/whoami`.
+pub(super) async fn whoami(Extension(User(name)): Extension<User>) -> Json<WhoAmI> {
+    Json(WhoAmI { name, tags: vec!["administrator".to_owned()] })
+}
+
+/// `GET /api/connections`.
+pub(super) async fn connections(State(node): State<Arc<Node>>) -> Json<Vec<Connection>> {
+    let blocked = node.memory.is_above();
+    let all = node.registry.all();
+    Json(all.iter().map(|profile| connection(&node, profile, blocked)).collect())
+}
+
+/// `GET /health/live`: the process answers.
+pub(super) async fn live() -> Json<Health> {
+    Json(Health { status: HealthStatus::Ok, reason: None })
+}
+
+/// `GET /health/ready`: clients are served.
+pub(super) async fn ready(State(node): State<Arc<Node>>) -> Response {
+    if node.is_stopping() {
+        let reason = Some("the broker is stopping".to_owned());
+        let health = Health { status: HealthStatus::Failed, reason };
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(health)).into_response();
+    }
+    Json(Health { status: HealthStatus::Ok, reason: None }).into_response()
+}
+
+/// `GET /metrics`.
+pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
+    let (objects, queues) = totals(&node).await;
+    let resources = Resources {
+        resident: grant::resident(),
+        watermark: node.memory.watermark(),
+        alarm: node.memory.is_above(),
+    };
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], node.metrics.text(&objects, &queues, resources))
+        .into_response()
+}
+
+async fn totals(node: &Node) -> (ObjectTotals, QueueTotals) {
+    let counts = node.survey().await;
+    let routes = node.directory.routes();
+    let profiles = node.registry.all();
+    let channels = profiles.iter().map(|profile| profile.channels.load(Ordering::Relaxed)).sum();
+    let objects = ObjectTotals {
+        connections: profiles.len() as u64,
+        channels,
+        exchanges: routes.vhosts().map(|vhost| vhost.exchanges().len() as u64).sum(),
+        queues: counts.len() as u64,
+        consumers: counts.values().map(|counts| u64::from(counts.consumers)).sum(),
+    };
+    let ready = counts.values().map(|counts| counts.ready).sum();
+    let unacked = counts.values().map(|counts| counts.unacked).sum();
+    let queues = QueueTotals {
+        messages: ready + unacked,
+        messages_ready: ready,
+        messages_unacknowledged: unacked,
+    };
+    (objects, queues)
+}
+
+fn connection(node: &Node, profile: &Profile, blocked: bool) -> Connection {
+    let text = |value: Option<&String>| value.cloned().unwrap_or_default();
+    let state = match profile.vhost.get() {
+        None => "starting",
+        Some(_) if blocked && profile.publishes.load(Ordering::Relaxed) => "blocked",
+        Some(_) => "running",
+    };
+    Connection {
+        name: profile.name(),
+        node: node.identity.node.clone(),
+        user: text(profile.user.get()),
+        vhost: text(profile.vhost.get()),
+        state: state.to_owned(),
+        peer_host: profile.peer.ip().to_string(),
+        peer_port: profile.peer.port(),
+        channels: profile.channels.load(Ordering::Relaxed),
+        recv_oct: profile.received.load(Ordering::Relaxed),
+        send_oct: profile.sent.load(Ordering::Relaxed),
+        connected_at: profile.since.0,
+        client_properties: Arguments::new(),
+    }
+}

@@ -1,0 +1,85 @@
+//! The node-wide budget for what waits in memory.
+//!
+//! Every shard reports by how much its queues grew or shrank. Above the watermark publishers are
+//! blocked, consumers go on; below the resume mark, which is lower so that the state does not
+//! flutter, publishers are let go again.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+/// What the queues of all shards hold, against the budget. Bytes throughout.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    used: AtomicI64,
+    above: AtomicBool,
+    watermark: i64,
+    resume: i64,
+}
+
+// === impl Memory ===
+
+impl Memory {
+    /// A budget of `watermark` bytes; blocked publishers go on at seven eighths of it.
+    pub(crate) fn new(watermark: u64) -> Self {
+        let watermark = i64::try_from(watermark).unwrap_or(i64::MAX);
+        let resume = watermark - watermark / 8;
+        Self { used: AtomicI64::new(0), above: AtomicBool::new(false), watermark, resume }
+    }
+
+    /// Records a change. Says so when publishers must now be blocked (true) or let go (false).
+    pub(crate) fn change(&self, bytes: i64) -> Option<bool> {
+        if bytes == 0 {
+            return None;
+        }
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let above = self.above.load(Ordering::Relaxed);
+        let crossed = match above {
+            false if used > self.watermark => true,
+            true if used < self.resume => false,
+            _ => return None,
+        };
+        // Of several shards that see the crossing, one reports it.
+        self.above
+            .compare_exchange(above, crossed, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+            .then_some(crossed)
+    }
+
+    /// Whether publishers are blocked.
+    pub(crate) fn is_above(&self) -> bool {
+        self.above.load(Ordering::Relaxed)
+    }
+
+    /// Bytes in use.
+    pub(crate) fn used(&self) -> u64 {
+        u64::try_from(self.used.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// The watermark.
+    pub(crate) fn watermark(&self) -> u64 {
+        u64::try_from(self.watermark).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crossing_is_reported_once_each_way() {
+        let memory = Memory::new(800);
+        #[rustfmt::skip]
+        let steps = [
+            (800,  None,        "at the mark is not above it"),
+            (1,    Some(true),  "above"),
+            (100,  None,        "still above"),
+            (-150, None,        "below the mark, above the resume mark"),
+            (-60,  Some(false), "below the resume mark"),
+            (60,   None,        "between the marks again"),
+            (0,    None,        "nothing"),
+        ];
+        for (bytes, expected, because) in steps {
+            assert_eq!(memory.change(bytes), expected, "{because}");
+        }
+        assert_eq!(memory.used(), 751);
+    }
+}

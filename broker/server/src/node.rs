@@ -1,0 +1,155 @@
+//! What all shards and connections of a node share.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use broker_api::Listener;
+use broker_core::id::QueueId;
+use broker_core::message::Message;
+use broker_core::name::Name;
+use broker_core::queue::Counts;
+use broker_core::routing::Targets;
+use broker_core::time::Timestamp;
+use broker_core::topology::{Command, Outcome};
+use hashbrown::HashMap;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::auth::Authenticator;
+use crate::directory::Directory;
+use crate::link::Event;
+use crate::mailbox::Sender;
+use crate::memory::Memory;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+use crate::shard::work::{Batch, Work};
+
+/// One broker node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) identity: Identity,
+    pub(crate) directory: Directory,
+    pub(crate) registry: Registry,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) memory: Memory,
+    pub(crate) metrics: Metrics,
+    /// What every session is told.
+    pub(crate) session: Arc<broker_session::Settings>,
+    /// Milliseconds that a client may leave output unread.
+    pub(crate) write_stall: u64,
+    /// The way to the queues of each shard.
+    pub(crate) shards: Box<[Sender<Work>]>,
+    pub(crate) stopping: AtomicBool,
+    /// One slow login at a time: hashing takes memory.
+    pub(crate) hashing: Semaphore,
+}
+
+/// Who the node is.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// As in `warren@host`.
+    pub(crate) node: String,
+    pub(crate) cluster: String,
+    /// Kept in the data directory.
+    pub(crate) node_id: String,
+    /// Drawn at each start.
+    pub(crate) epoch: String,
+    pub(crate) started: Timestamp,
+    pub(crate) listeners: Vec<Listener>,
+}
+
+// === impl Node ===
+
+impl Node {
+    /// What a message in a queue costs beside its bytes, roughly.
+    pub(crate) const MESSAGE_OVERHEAD: u64 = 128;
+
+    /// Which shard owns a queue.
+    pub(crate) fn shard_of(&self, queue: QueueId) -> usize {
+        // The remainder is below the number of shards, which is a usize.
+        (queue.0 % self.shards.len() as u64) as usize
+    }
+
+    /// Sends work to the shard that owns `queue`.
+    pub(crate) fn to_owner(&self, queue: QueueId, work: Work) {
+        self.shards[self.shard_of(queue)].send(work);
+    }
+
+    /// Publishes a message on the broker's own account, as dead-lettering does. It goes to
+    /// whatever queues there are for it, and is gone if there is none.
+    pub(crate) fn republish(&self, vhost: &Name, message: &Message) {
+        let mut targets = Targets::new();
+        if self.directory.routes().route(vhost, message, &mut targets).is_err() {
+            return;
+        }
+        for &queue in targets.queues() {
+            let mut batch = Batch::default();
+            batch.publish(queue, message.clone(), None);
+            self.to_owner(queue, Work::Batch(batch));
+        }
+    }
+
+    /// Takes a queue that has deleted itself out of the topology.
+    pub(crate) fn queue_gone(&self, vhost: &Name, name: &Name, id: QueueId) {
+        let command = Command::QueueGone { vhost: vhost.clone(), name: name.clone(), id };
+        // It is never refused; another incarnation of the name stays as it is.
+        let _ = self.directory.change(command, |_| {});
+    }
+
+    /// Deletes queues that have left the topology on the shards that own them.
+    pub(crate) fn remove_queues(&self, outcome: Outcome) {
+        let Outcome::Removed { queues } = outcome else { return };
+        for (_, queue) in queues {
+            self.to_owner(queue, Work::Remove(vec![queue]));
+        }
+    }
+
+    /// Blocks publishers on all connections, or lets them go again.
+    pub(crate) fn block_publishers(&self, blocked: bool) {
+        let (used, watermark) = (self.memory.used(), self.memory.watermark());
+        if blocked {
+            tracing::warn!(used, watermark, "messages fill the memory budget, publishers blocked");
+        } else {
+            tracing::info!(used, watermark, "memory budget free again, publishers go on");
+        }
+        self.registry.tell(|| Event::Blocked);
+    }
+
+    /// Whether the node is on its way down.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Checks a login, off this thread if that takes long.
+    pub(crate) async fn check_login(
+        self: &Arc<Self>,
+        user: String,
+        password: Vec<u8>,
+        peer: IpAddr,
+    ) -> bool {
+        if !self.authenticator.is_slow() {
+            return self.authenticator.admits(&user, &password, peer);
+        }
+        let Ok(_turn) = self.hashing.acquire().await else { return false };
+        let node = Arc::clone(self);
+        let check = move || node.authenticator.admits(&user, &password, peer);
+        tokio::task::spawn_blocking(check).await.unwrap_or(false)
+    }
+
+    /// How all queues are, asked of every shard.
+    pub(crate) async fn survey(&self) -> HashMap<QueueId, Counts> {
+        let mut counts = HashMap::new();
+        let answers: Vec<_> = self.shards.iter().map(ask).collect();
+        for answer in answers {
+            // A shard that is gone takes the process with it: there is nobody left to answer.
+            counts.extend(answer.await.unwrap_or_default());
+        }
+        counts
+    }
+}
+
+fn ask(shard: &Sender<Work>) -> oneshot::Receiver<Vec<(QueueId, Counts)>> {
+    let (sender, answer) = oneshot::channel();
+    shard.send(Work::Survey(sender));
+    answer
+}

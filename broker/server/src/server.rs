@@ -1,0 +1,223 @@
+//! The node from start to stop: binds, starts the shards, waits for the end, closes in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use broker_api::Listener;
+use broker_protocol::table::FieldTable;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::args::{Args, Identity as Face};
+use crate::auth::{self, Authenticator};
+use crate::clock;
+use crate::data_dir::{self, DataDir};
+use crate::directory::Directory;
+use crate::grant;
+use crate::link::Event;
+use crate::listener;
+use crate::mailbox::{Receiver, Sender, mailbox};
+use crate::management;
+use crate::memory::Memory;
+use crate::metrics::Metrics;
+use crate::node::{Identity, Node};
+use crate::random;
+use crate::registry::Registry;
+use crate::shard::work::Work;
+use crate::shard::{self, Accepted};
+use crate::stop;
+
+/// The version of RabbitMQ whose behaviour towards clients this broker follows.
+const RABBITMQ_VERSION: &str = "3.13.7";
+
+/// Why the broker cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] data_dir::Error),
+    /// The credentials cannot be read.
+    #[error(transparent)]
+    Credentials(#[from] auth::Error),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] listener::Error),
+    /// The system has no threads or descriptors left.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// The sockets of a node, bound.
+struct Sockets {
+    amqp: Vec<TcpListener>,
+    management: TcpListener,
+    metrics: TcpListener,
+}
+
+/// Runs a broker until it is told to stop, by a signal or by the end of its standard input.
+///
+/// # Errors
+///
+/// When it cannot start. Once it serves, it returns only after an orderly stop.
+pub fn run(args: Args) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: Args) -> Result<(), Error> {
+    let data_dir = DataDir::open(&args.data_dir)?;
+    let authenticator = Authenticator::new(args.credentials_dir.clone(), args.allow_guest_remote)?;
+    let stop = stop::Signals::new(args.exit_on_stdin_eof)?;
+    let sockets = Sockets::bind(&args)?;
+    let listeners = sockets.describe()?;
+    let shards = usize::from(args.shards.unwrap_or_else(grant::cores));
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mailbox()).unzip();
+    let node = Arc::new(build(&args, &data_dir, authenticator, listeners, senders));
+    let takers = start_shards(&node, receivers)?;
+    tracing::info!(
+        node = node.identity.node, shards, memory_watermark = node.memory.watermark(),
+        data_dir = %args.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "broker started"
+    );
+    let accepting = sockets.serve(&node, &takers);
+    let reason = stop.wait().await;
+    tracing::info!(reason, "broker stopping");
+    node.stopping.store(true, Ordering::Relaxed);
+    for listener in accepting {
+        listener.abort();
+    }
+    close_connections(&node, args.shutdown_grace()).await;
+    tracing::info!("broker stopped");
+    Ok(())
+}
+
+fn build(
+    args: &Args,
+    data_dir: &DataDir,
+    authenticator: Authenticator,
+    listeners: Vec<Listener>,
+    shards: Vec<Sender<Work>>,
+) -> Node {
+    let watermark = args.memory_watermark.map_or(grant::memory() / 5 * 2, |size| size.0);
+    let node = args.node_name.clone().unwrap_or_else(|| format!("warren@{}", grant::host_name()));
+    Node {
+        session: Arc::new(session_settings(args, &node)),
+        identity: Identity {
+            node,
+            cluster: args.cluster_name.clone(),
+            node_id: data_dir.node_id().to_owned(),
+            epoch: random::hex(8),
+            started: clock::now(),
+            listeners,
+        },
+        directory: Directory::new(),
+        registry: Registry::new(usize::try_from(args.max_connections).unwrap_or(usize::MAX)),
+        authenticator,
+        memory: Memory::new(watermark),
+        metrics: Metrics::default(),
+        write_stall: args.write_stall_ms(),
+        shards: shards.into(),
+        stopping: AtomicBool::new(false),
+        hashing: Semaphore::new(1),
+    }
+}
+
+fn session_settings(args: &Args, node: &str) -> broker_session::Settings {
+    let (product, version) = match args.server_identity {
+        Face::Rabbitmq => ("RabbitMQ", RABBITMQ_VERSION),
+        Face::Warren => ("Warren", env!("CARGO_PKG_VERSION")),
+    };
+    let mut properties = FieldTable::new();
+    properties.insert("product", product);
+    properties.insert("version", version);
+    properties.insert("platform", "Rust");
+    properties.insert("cluster_name", &*args.cluster_name);
+    properties.insert("node", node);
+    properties.insert("warren", concat!("Warren ", env!("CARGO_PKG_VERSION")));
+    broker_session::Settings {
+        server_properties: properties,
+        frame_max: args.frame_max,
+        channel_max: args.channel_max,
+        heartbeat_secs: args.heartbeat,
+        max_body: args.max_message_size.0,
+        handshake_ms: u64::from(args.handshake_timeout) * 1000,
+        ..broker_session::Settings::default()
+    }
+}
+
+/// Starts the shards and returns the way to hand each a socket.
+fn start_shards(
+    node: &Arc<Node>,
+    receivers: Vec<Receiver<Work>>,
+) -> Result<Arc<[Sender<Accepted>]>, Error> {
+    let mut takers = Vec::new();
+    for (number, work) in receivers.into_iter().enumerate() {
+        let (sender, sockets) = mailbox();
+        shard::start(number, Arc::clone(node), work, sockets)?;
+        takers.push(sender);
+    }
+    Ok(takers.into())
+}
+
+/// Closes every connection in an orderly way and waits until they are gone, or `grace` is over.
+async fn close_connections(node: &Node, grace: Duration) {
+    node.registry.tell(|| Event::Stop);
+    let end = Instant::now() + grace;
+    while node.registry.len() > 0 && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let left = node.registry.len();
+    if left > 0 {
+        tracing::warn!(left, "connections cut off that did not close in time");
+    }
+}
+
+// === impl Sockets ===
+
+impl Sockets {
+    fn bind(args: &Args) -> Result<Self, Error> {
+        let mut amqp = Vec::new();
+        for address in &args.listen {
+            amqp.push(listener::bind(*address)?);
+        }
+        Ok(Self {
+            amqp,
+            management: listener::bind(args.management_listen)?,
+            metrics: listener::bind(args.metrics_listen)?,
+        })
+    }
+
+    /// Says on each listener where it really is.
+    fn describe(&self) -> std::io::Result<Vec<Listener>> {
+        let amqp = self.amqp.iter().map(|listener| ("amqp", listener));
+        let http = [("http", &self.management), ("http/prometheus", &self.metrics)];
+        amqp.chain(http)
+            .map(|(protocol, listener)| {
+                let address = listener.local_addr()?;
+                tracing::info!(protocol, %address, "listening");
+                let (ip_address, port) = (address.ip().to_string(), address.port());
+                Ok(Listener { protocol: protocol.to_owned(), ip_address, port })
+            })
+            .collect()
+    }
+
+    /// Serves all of them in the background; the tasks returned are those that accept AMQP clients.
+    fn serve(
+        self,
+        node: &Arc<Node>,
+        takers: &Arc<[Sender<Accepted>]>,
+    ) -> Vec<tokio::task::JoinHandle<()>> {
+        tokio::spawn(management::serve(Arc::clone(node), self.management));
+        tokio::spawn(management::serve_metrics(Arc::clone(node), self.metrics));
+        let turn = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let accept = |listener| {
+            let (takers, turn) = (Arc::clone(takers), Arc::clone(&turn));
+            tokio::spawn(listener::accept(listener, move |stream, peer| {
+                let taker = turn.fetch_add(1, Ordering::Relaxed) % takers.len();
+                takers[taker].send(Accepted { stream, peer });
+            }))
+        };
+        self.amqp.into_iter().map(accept).collect()
+    }
+}

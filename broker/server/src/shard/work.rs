@@ -1,0 +1,86 @@
+//! What a shard's queues are asked to do.
+
+use std::sync::Arc;
+
+use broker_core::id::QueueId;
+use broker_core::message::Message;
+use broker_core::queue::{Command, Counts, Settings};
+use broker_session::PublishId;
+use tokio::sync::oneshot;
+
+use crate::link::Link;
+
+/// One piece of work. Pieces from one sender are done in the order sent.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A queue was declared. Sent before the topology that routes to it is seen by anyone.
+    Create { id: QueueId, settings: Arc<Settings> },
+    /// Publishes and settlements of one read of one connection.
+    Batch(Batch),
+    /// A question, answered with one [`Reply`](crate::link::Reply).
+    Ask { link: Link, queue: QueueId, question: Question },
+    /// These queues have left the topology: delete them.
+    Remove(Vec<QueueId>),
+    /// The connection has ended and unsubscribed: tell it once all that is under way to it is sent.
+    Farewell(Link),
+    /// How are the queues? All of this shard's, in no particular order.
+    Survey(oneshot::Sender<Vec<(QueueId, Counts)>>),
+}
+
+/// A question to a queue.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// How many messages and consumers?
+    Counts,
+    /// One of the commands that are answered: subscribe, get, purge, delete.
+    Command(Command),
+}
+
+/// What one connection, or a dead-letter exchange, has for the queues of one shard.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Who is told when the publishes are settled.
+    pub(crate) link: Option<Link>,
+    pub(crate) items: Vec<Item>,
+    /// Publishes among the items.
+    pub(crate) publishes: usize,
+    /// Their bytes.
+    pub(crate) bytes: usize,
+}
+
+/// One command to one queue.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// Hot enough to be apart from the other commands.
+    Publish { queue: QueueId, message: Message, confirm: Option<PublishId> },
+    /// A command without an answer.
+    Command { queue: QueueId, command: Command },
+}
+
+// === impl Batch ===
+
+impl Batch {
+    pub(crate) fn publish(&mut self, queue: QueueId, message: Message, confirm: Option<PublishId>) {
+        self.publishes += 1;
+        self.bytes += message.size();
+        self.items.push(Item::Publish { queue, message, confirm });
+    }
+
+    pub(crate) fn command(&mut self, queue: QueueId, command: Command) {
+        self.items.push(Item::Command { queue, command });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+// === impl Item ===
+
+impl Item {
+    pub(crate) fn queue(&self) -> QueueId {
+        match self {
+            Self::Publish { queue, .. } | Self::Command { queue, .. } => *queue,
+        }
+    }
+}
