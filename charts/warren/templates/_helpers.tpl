@@ -76,10 +76,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch]
-# Credentials: each read by name, never listed, so that no other Secret is ever held in memory.
+# Credentials: applied, and followed by the label warren.dev/cluster so that a new password is seen at
+# once. No other Secret is ever fetched, but Kubernetes cannot narrow a right by label: where that is
+# too wide, watchNamespace narrows it to one namespace.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, patch]
+  verbs: [get, list, watch, create, patch]
 # What the broker pods are doing.
 - apiGroups: [""]
   resources: [pods]
