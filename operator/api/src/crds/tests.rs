@@ -2,9 +2,13 @@
 
 use std::{fs, path::Path};
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::{crds, files};
+use crate::{
+    binding::BindingSpec, cluster::BrokerClusterSpec, exchange::ExchangeSpec, queue::QueueSpec,
+};
 
 /// Where the generated files are kept, from this crate's folder.
 const COPIES: [&str; 2] = ["../../crds", "../../charts/warren/files/crds"];
@@ -66,6 +70,28 @@ fn a_definition_fits_the_annotation_of_kubectl_apply() {
             crd.spec.names.kind
         );
     }
+}
+
+#[test]
+fn types_and_schemas_have_the_same_defaults() {
+    let on = || json!({ "clusterRef": { "name": "orders" } });
+    let bound = || json!({ "clusterRef": { "name": "orders" }, "source": "a", "destination": "b" });
+    let understood: [(Value, Value); 4] = [
+        (json!({}), json!(typed::<BrokerClusterSpec>(json!({})))),
+        (on(), json!(typed::<ExchangeSpec>(on()))),
+        (on(), json!(typed::<QueueSpec>(on()))),
+        (bound(), json!(typed::<BindingSpec>(bound()))),
+    ];
+    for (crd, (written, understood)) in crds().into_iter().zip(understood) {
+        let json = serde_json::to_value(&crd).expect("JSON");
+        let spec = &json["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        let stored = kube_cel::apply_defaults(spec, &written);
+        assert_eq!(stored, understood, "{}", crd.spec.names.kind);
+    }
+}
+
+fn typed<T: DeserializeOwned>(spec: Value) -> T {
+    serde_json::from_value(spec).expect("a valid spec")
 }
 
 #[test]
