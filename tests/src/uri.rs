@@ -39,8 +39,8 @@ impl Uri {
 
 impl std::fmt::Display for Uri {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let vhost = self.vhost.replace('%', "%25").replace('/', "%2f");
-        write!(out, "amqp://{}:{}@{}/{vhost}", self.user, self.password, self.address())
+        let (user, password) = (encode(&self.user), encode(&self.password));
+        write!(out, "amqp://{user}:{password}@{}/{}", self.address(), encode(&self.vhost))
     }
 }
 
@@ -68,6 +68,13 @@ impl FromStr for Uri {
     }
 }
 
+fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02x}") })
+        .collect()
+}
+
 fn decode(text: &str) -> Result<String, Error> {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
@@ -93,7 +100,7 @@ mod tests {
         let cases = [
             ("amqp://localhost",                 "amqp://guest:guest@localhost:5672/%2f"),
             ("amqp://127.0.0.1:5673/",           "amqp://guest:guest@127.0.0.1:5673/%2f"),
-            ("amqp://a:b%40c@host/shop",         "amqp://a:b@c@host:5672/shop"),
+            ("amqp://a:b%40c@host/shop",         "amqp://a:b%40c@host:5672/shop"),
             ("amqp://a:b@[::1]:1/%2f",           "amqp://a:b@[::1]:1/%2f"),
         ];
         for (text, expected) in cases {

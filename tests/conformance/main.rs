@@ -1,0 +1,19 @@
+//! What an AMQP 0-9-1 client may expect, as rules that a real broker process is held to.
+//!
+//! Each test has a broker of its own. Set `WARREN_CONFORMANCE_URI` to hold another broker to the
+//! same rules: run against RabbitMQ (`scripts/rabbitmq`), they prove that the tests are right.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failing test says what failed")]
+
+mod acknowledging;
+mod clients;
+mod confirming;
+mod consuming;
+mod exchanges;
+mod handshake;
+mod hostile;
+mod lifetimes;
+mod queues;
+mod refusals;
+mod rig;
+mod routing;

@@ -1,0 +1,75 @@
+//! A real `warren-broker` on a loopback address of its own.
+
+use std::{
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    process::{self, Command},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    binaries,
+    patience::{SOON, until},
+    process::Process,
+    uri::Uri,
+};
+
+/// The port that brokers listen on.
+const PORT: u16 = 5672;
+
+/// A running broker with a data directory of its own. Dropping it ends both.
+#[derive(Debug)]
+pub struct Broker {
+    /// Its process.
+    pub process: Process,
+    /// Where clients reach it.
+    pub uri: Uri,
+    _files: TempDir,
+}
+
+// === impl Broker ===
+
+impl Broker {
+    /// Starts a broker with further `arguments`, and waits until it accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    #[track_caller]
+    pub fn start(arguments: &[&str]) -> Self {
+        let files = tempfile::tempdir().expect("a temporary directory");
+        let address = free_address();
+        let mut command = Command::new(binaries::path("warren-broker"));
+        command
+            .arg(format!("--listen={address}:{PORT}"))
+            .arg(format!("--management-listen={address}:15672"))
+            .arg(format!("--metrics-listen={address}:15692"))
+            .arg("--data-dir")
+            .arg(files.path().join("data"))
+            .arg("--exit-on-stdin-eof")
+            .args(arguments)
+            .env_remove("RUST_LOG");
+        let mut process =
+            Process::start(command, &files.path().join("log")).expect("warren-broker starts");
+        until("the broker accepts connections", SOON, || {
+            let output = process.output();
+            assert!(process.ended().is_none(), "the broker ended: {output}");
+            TcpStream::connect((address, PORT)).map(drop)
+        });
+        Self { process, uri: Uri::local(address.to_string(), PORT), _files: files }
+    }
+}
+
+/// A loopback address that no other broker of a test uses.
+pub fn free_address() -> Ipv4Addr {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let [_, _, high, low] = process::id().to_be_bytes();
+        let address = Ipv4Addr::new(127, 64 + (count % 128) as u8, high, low);
+        if TcpListener::bind((address, PORT)).is_ok() {
+            return address;
+        }
+    }
+}
