@@ -20,6 +20,9 @@ pub struct Options {
     /// report. One small HTTP request a broker; default 15 seconds.
     pub probe: Duration,
 
+    /// The broker image for clusters that name none; that of this release when `None`.
+    pub broker_image: Option<String>,
+
     /// Where `/healthz`, `/readyz` and `/metrics` are served; nowhere when `None`.
     pub health: Option<SocketAddr>,
 
@@ -47,6 +50,7 @@ impl Default for Options {
             concurrency: 16,
             resync: Duration::from_secs(600),
             probe: Duration::from_secs(15),
+            broker_image: None,
             health: None,
             leader_election: None,
         }

@@ -1,7 +1,7 @@
 //! Arguments of exchanges, queues and bindings: from JSON to an AMQP field table.
 
 use lapin::types::{AMQPValue, FieldArray, FieldTable, ShortString};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use thiserror::Error;
 
 /// How deep lists and tables may nest; far beyond what any broker reads.
@@ -44,7 +44,9 @@ impl Arguments {
     /// # Errors
     ///
     /// When a name or a value has no place in AMQP's field table.
-    pub fn from_json(arguments: &Map<String, Value>) -> Result<Self, ArgumentError> {
+    pub fn from_json<'a>(
+        arguments: impl IntoIterator<Item = (&'a String, &'a Value)>,
+    ) -> Result<Self, ArgumentError> {
         table(arguments, MAX_DEPTH, None).map(Self)
     }
 
@@ -54,8 +56,8 @@ impl Arguments {
     }
 }
 
-fn table(
-    map: &Map<String, Value>,
+fn table<'a>(
+    map: impl IntoIterator<Item = (&'a String, &'a Value)>,
     depth: usize,
     within: Option<&str>,
 ) -> Result<FieldTable, ArgumentError> {

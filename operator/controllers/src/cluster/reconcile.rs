@@ -1,0 +1,243 @@
+//! One look at one cluster: its objects, its brokers, its status.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::Store;
+use kube::{Resource, ResourceExt};
+use operator_api::BrokerCluster;
+use operator_api::cluster::status::BrokerClusterStatus;
+use operator_api::condition::{self, READY};
+use operator_api::group::{CLUSTER_LABEL, STATUS_FIELD_MANAGER};
+use operator_resources::Credentials;
+use operator_resources::ports::AMQP;
+use operator_topology::{Endpoint, Password};
+use serde_json::json;
+use tracing::instrument;
+
+use crate::backoff;
+use crate::cluster::assessment::{self, Broker, Incident};
+use crate::cluster::children::{Applied, Refused};
+use crate::cluster::epochs::Epochs;
+use crate::cluster::members::Seen;
+use crate::memory::Memory;
+use crate::named::Named;
+use crate::registry::{self, State};
+use crate::shared::Shared;
+use crate::verdict::{Outlook, Reason, Verdict};
+
+/// How long the cache is given to catch up with our own write.
+const CATCH_UP: Duration = Duration::from_millis(20);
+/// How soon a ready pod whose broker does not say who it is is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// The reconciler of clusters.
+pub(crate) struct Reconciler {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) applied: Applied,
+    pub(crate) epochs: Epochs,
+    pub(crate) memory: Memory,
+    pub(crate) secrets: Store<Secret>,
+    pub(crate) pods: Store<Pod>,
+}
+
+/// Makes the cluster's objects what the manifest says, and tells on its status, and to the topology reconcilers,
+/// how its brokers are.
+///
+/// # Errors
+///
+/// What the Kubernetes API answered; the caller tries again.
+#[instrument(skip_all, fields(namespace = cluster.namespace(), name = cluster.name_any()))]
+pub(crate) async fn reconcile(
+    cluster: Arc<BrokerCluster>,
+    reconciler: Arc<Reconciler>,
+) -> Result<Action, kube::Error> {
+    let key = Named::of(&*cluster);
+    if reconciler.memory.is_stale(&key, cluster.resource_version().as_deref()) {
+        return Ok(Action::requeue(CATCH_UP));
+    }
+    if cluster.meta().deletion_timestamp.is_some() {
+        let verdict = Verdict::new(Reason::Deleting, "the cluster is being deleted");
+        let brokers = reconciler.unidentified(&key);
+        return reconciler.conclude(&cluster, &key, &verdict, &brokers, State::Deleting).await;
+    }
+    if let Some(flaw) = assessment::flaw(&cluster) {
+        let brokers = reconciler.unidentified(&key);
+        let state = State::Rejected(flaw.message.clone());
+        return reconciler.conclude(&cluster, &key, &flaw, &brokers, state).await;
+    }
+    let credentials = reconciler.shared.credentials(&cluster, &reconciler.secrets).await?;
+    let applied = reconciler.applied.apply_all(&reconciler.shared, &cluster, &credentials).await;
+    let members = reconciler.members(&key);
+    let brokers = reconciler.epochs.identify(&key, members, &credentials).await;
+    let verdict = reconciler.verdict(&cluster, applied, &brokers)?;
+    let state = state(&key, &verdict, &brokers, &credentials);
+    reconciler.conclude(&cluster, &key, &verdict, &brokers, state).await
+}
+
+// === impl Reconciler ===
+
+impl Reconciler {
+    fn members(&self, cluster: &Named) -> Vec<Seen> {
+        let pods = self.pods.state_filter(|pod| {
+            pod.namespace().as_deref() == Some(&cluster.namespace)
+                && pod.labels().get(CLUSTER_LABEL) == Some(&cluster.name)
+        });
+        let mut members: Vec<_> = pods.iter().map(|pod| Seen::from_pod(pod)).collect();
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        members
+    }
+
+    fn unidentified(&self, cluster: &Named) -> Vec<Broker> {
+        let members = self.members(cluster).into_iter();
+        members.map(|seen| Broker { seen, identity: None }).collect()
+    }
+
+    fn verdict(
+        &self,
+        cluster: &BrokerCluster,
+        applied: Result<(), Refused>,
+        brokers: &[Broker],
+    ) -> Result<Verdict, kube::Error> {
+        match applied {
+            Ok(()) => {
+                let before = cluster.status.as_ref();
+                let answered_before = before.is_some_and(|status| status.version.is_some());
+                Ok(assessment::verdict(cluster.spec.replicas, brokers, answered_before))
+            }
+            Err(Refused { child, error: kube::Error::Api(status) }) => Ok(Verdict::new(
+                Reason::ApplyFailed,
+                format!(
+                    "the Kubernetes API refused {child}: {}; it is tried again",
+                    status.message
+                ),
+            )),
+            Err(Refused { error, .. }) => Err(error),
+        }
+    }
+
+    /// Publishes, writes, reports, and says when to look again.
+    async fn conclude(
+        &self,
+        cluster: &BrokerCluster,
+        key: &Named,
+        verdict: &Verdict,
+        brokers: &[Broker],
+        state: State,
+    ) -> Result<Action, kube::Error> {
+        let uid = cluster.uid().unwrap_or_default();
+        self.shared.registry.publish(key, &uid, state);
+        let after = assessment::status(cluster, verdict, brokers, Timestamp::now());
+        let before = cluster.status.clone().unwrap_or_default();
+        if after != before {
+            self.write_status(cluster, key, &after).await?;
+            self.report(cluster, &before, verdict, brokers).await;
+        }
+        Ok(Action::requeue(self.next_look(key, verdict, brokers)))
+    }
+
+    fn next_look(&self, key: &Named, verdict: &Verdict, brokers: &[Broker]) -> Duration {
+        let options = &self.shared.options;
+        if verdict.reason.is_retried() {
+            return self.memory.failed(key);
+        }
+        self.memory.succeeded(key, options.resync);
+        if brokers.iter().any(|broker| broker.seen.is_ready() && !broker.is_up()) {
+            ASK_AGAIN
+        } else if brokers.iter().any(Broker::is_up) {
+            backoff::resync(key, options.probe, 0)
+        } else {
+            // Pods tell by themselves when they change.
+            backoff::resync(key, options.resync, 0)
+        }
+    }
+
+    async fn write_status(
+        &self,
+        cluster: &BrokerCluster,
+        key: &Named,
+        status: &BrokerClusterStatus,
+    ) -> Result<(), kube::Error> {
+        let patch = json!({
+            "apiVersion": BrokerCluster::api_version(&()),
+            "kind": BrokerCluster::kind(&()),
+            "metadata": { "name": key.name, "namespace": key.namespace, "uid": cluster.uid() },
+            "status": status,
+        });
+        let parameters = PatchParams::apply(STATUS_FIELD_MANAGER).force();
+        let api = self.shared.api_in::<BrokerCluster>(&key.namespace);
+        match api.patch_status(&key.name, &parameters, &Patch::Apply(patch)).await {
+            Ok(written) => {
+                self.memory.wrote(key, written.resource_version().as_deref());
+                self.shared.metrics.of("BrokerCluster").wrote_status();
+                Ok(())
+            }
+            // It went while we looked.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn report(
+        &self,
+        cluster: &BrokerCluster,
+        before: &BrokerClusterStatus,
+        verdict: &Verdict,
+        brokers: &[Broker],
+    ) {
+        let events = &self.shared.events;
+        let reference = cluster.object_ref(&());
+        for incident in assessment::incidents(&before.members, brokers) {
+            match incident {
+                Incident::Ended { told, .. } => {
+                    events.warning(&reference, "BrokerEnded", "Observe", &told).await;
+                }
+                Incident::StartedAnew { member, epoch } => {
+                    let note = format!(
+                        "broker {member} answers again as a new process (epoch {epoch}); its exchanges, queues and \
+                         bindings are being programmed again"
+                    );
+                    events.normal(&reference, "Reprogramming", "Program", &note).await;
+                }
+            }
+        }
+        let ready = condition::find(&before.conditions, READY);
+        if ready.is_none_or(|ready| ready.reason != verdict.reason.as_str()) {
+            let (reason, message) = (verdict.reason.as_str(), verdict.message.as_str());
+            let alarming = verdict.reason.shape().outlook == Outlook::Stalled
+                || matches!(
+                    verdict.reason,
+                    Reason::Unavailable | Reason::CrashLooping | Reason::Degraded
+                );
+            if alarming {
+                events.warning(&reference, reason, "Observe", message).await;
+            } else {
+                events.normal(&reference, reason, "Observe", message).await;
+            }
+        }
+    }
+}
+
+/// What the topology reconcilers have to know.
+fn state(key: &Named, verdict: &Verdict, brokers: &[Broker], credentials: &Credentials) -> State {
+    let up = brokers.iter().filter(|broker| broker.is_up());
+    let up = up.filter_map(|broker| Some((broker, broker.seen.ip?, broker.identity.as_ref()?)));
+    let Some((broker, ip, identity)) = up.min_by(|a, b| a.0.seen.name.cmp(&b.0.seen.name)) else {
+        return State::Down(verdict.message.clone());
+    };
+    State::Up(registry::Broker {
+        endpoint: Endpoint {
+            cluster: key.to_string(),
+            host: ip.to_string(),
+            port: AMQP.number,
+            username: credentials.username.clone(),
+            password: Password::new(credentials.password.clone()),
+        },
+        epoch: identity.epoch.clone(),
+        member: broker.seen.name.clone(),
+    })
+}

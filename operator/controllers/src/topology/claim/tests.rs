@@ -1,0 +1,63 @@
+//! Who claims what.
+
+use super::*;
+
+fn named(name: &str) -> Named {
+    Named::new("shop", name)
+}
+
+fn object(what: What) -> ObjectKey {
+    ObjectKey { cluster: named("orders"), vhost: "/".into(), what }
+}
+
+fn queue(name: &str) -> ObjectKey {
+    object(What::Queue(name.into()))
+}
+
+fn claim(object: ObjectKey, second: i64, needs: Vec<ObjectKey>) -> Claim {
+    let time = Timestamp::from_second(second).unwrap();
+    Claim { object, needs, birth: (time, format!("uid-{second}")) }
+}
+
+#[test]
+fn the_oldest_claim_wins() {
+    let claims = Claims::default();
+    claims.insert(&named("young"), claim(queue("billing"), 2, vec![]));
+    claims.insert(&named("old"), claim(queue("billing"), 1, vec![]));
+    claims.insert(&named("other"), claim(queue("audit"), 0, vec![]));
+
+    assert_eq!(claims.rival(&named("young")), Some(named("old")));
+    assert_eq!(claims.rival(&named("old")), None);
+    assert_eq!(claims.rival(&named("other")), None);
+    assert_eq!(claims.rival(&named("unknown")), None);
+    assert!(claims.is_shared(&named("old")) && !claims.is_shared(&named("other")));
+
+    claims.remove(&named("old"));
+    assert_eq!(claims.rival(&named("young")), None, "the next in age takes over");
+}
+
+#[test]
+fn a_binding_is_found_from_its_ends() {
+    let claims = Claims::default();
+    let exchange = object(What::Exchange("orders".into()));
+    let binding = object(What::Binding {
+        source: "orders".into(),
+        destination: Box::new(What::Queue("billing".into())),
+        routing_key: "#".into(),
+        arguments: "{}".into(),
+    });
+    let ends = vec![exchange.clone(), queue("billing")];
+    claims.insert(&named("b"), claim(binding.clone(), 1, ends));
+
+    for end in [&exchange, &queue("billing")] {
+        assert_eq!(claims.dependents(end), [named("b")], "{}", end.what);
+    }
+    assert_eq!(claims.dependents(&queue("audit")), []);
+    assert_eq!(claims.claimants(&binding), [named("b")]);
+    assert_eq!(claims.in_cluster(&named("orders")), [named("b")]);
+
+    claims.insert(&named("b"), claim(queue("audit"), 1, vec![]));
+    assert_eq!(claims.dependents(&exchange), [], "a changed claim leaves nothing of the old");
+    claims.remove(&named("b"));
+    assert_eq!(claims.in_cluster(&named("orders")), []);
+}

@@ -1,0 +1,198 @@
+//! One attempt for one resource: gather facts, decide, carry out, tell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use operator_api::condition::{self, READY};
+use operator_api::group::{FORCE_DELETE_ANNOTATION, TOPOLOGY_FINALIZER};
+use operator_api::policy::{Adoption, DeletionPolicy};
+use operator_api::topology::TopologyStatus;
+use operator_topology::{Error as BrokerError, Presence};
+use tracing::instrument;
+
+use crate::memory::Memory;
+use crate::named::Named;
+use crate::registry::{Broker, Notice};
+use crate::shared::Shared;
+use crate::topology::claim::Claims;
+use crate::topology::decision::{Decision, Facts, Release};
+use crate::topology::kind::Kind;
+use crate::topology::outcome::{feat, obstacle, refusal, story};
+use crate::verdict::{Feat, Reason, Verdict};
+
+/// How long the cache is given to catch up with our own write.
+const CATCH_UP: Duration = Duration::from_millis(20);
+
+/// The reconciler of one kind.
+pub(crate) struct Reconciler {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) claims: Claims,
+    pub(crate) memory: Memory,
+}
+
+/// What came of an attempt: a verdict, and what the broker had to do with it.
+pub(super) struct Outcome {
+    pub(super) verdict: Verdict,
+    /// The broker that confirmed the object, and what that added.
+    pub(super) confirmed: Option<(Broker, Option<(Feat, String)>)>,
+}
+
+/// Makes the broker agree with one resource, and the resource's status with the broker.
+///
+/// Level-triggered: it declares the whole object every time, so it needs no memory of what it did before and
+/// may be cancelled at any `await`.
+///
+/// # Errors
+///
+/// What the Kubernetes API answered; the caller tries again.
+#[instrument(skip_all, fields(namespace = resource.namespace(), name = resource.name_any()))]
+pub(crate) async fn reconcile<K: Kind>(
+    resource: Arc<K>,
+    reconciler: Arc<Reconciler>,
+) -> Result<Action, kube::Error> {
+    let key = Named::of(&*resource);
+    if reconciler.memory.is_stale(&key, resource.resource_version().as_deref()) {
+        return Ok(Action::requeue(CATCH_UP));
+    }
+    let facts = reconciler.facts(&*resource, &key).await?;
+    match facts.decide() {
+        Decision::Nothing => Ok(Action::await_change()),
+        Decision::Settle(verdict) => {
+            reconciler.tell(&*resource, &key, Outcome { verdict, confirmed: None }).await
+        }
+        Decision::Program(broker) => reconciler.program(&*resource, &key, broker).await,
+        Decision::Remove(broker) => {
+            reconciler.remove(&*resource, &key, &broker, facts.forced).await
+        }
+        Decision::Release(release) => reconciler.release(&*resource, &key, Some(release)).await,
+    }
+}
+
+// === impl Reconciler ===
+
+impl Reconciler {
+    async fn facts<K: Kind>(&self, resource: &K, key: &Named) -> Result<Facts, kube::Error> {
+        let cluster_name = resource.cluster();
+        let cluster = self.shared.registry.get(&cluster_name);
+        let allowed = match &cluster {
+            Some(found) => self.shared.allows(&cluster_name, &found.access, &key.namespace).await?,
+            None => true,
+        };
+        let status = resource.topology_status();
+        let forced = resource.annotations().get(FORCE_DELETE_ANNOTATION);
+        Ok(Facts {
+            deleting: resource.meta().deletion_timestamp.is_some(),
+            finalizer: resource.finalizers().iter().any(|held| held == TOPOLOGY_FINALIZER),
+            forced: forced.is_some_and(|value| value == "true"),
+            retain: resource.deletion_policy() == DeletionPolicy::Retain,
+            programmed: status.epoch.is_some(),
+            foreign: is_foreign(&status),
+            flaw: resource.object().err(),
+            rival: self.claims.rival(key),
+            shared: self.claims.is_shared(key),
+            cluster_name,
+            cluster,
+            allowed,
+        })
+    }
+
+    /// Ensures the object. The finalizer comes first: nothing is in a broker that would be forgotten.
+    async fn program<K: Kind>(
+        &self,
+        resource: &K,
+        key: &Named,
+        broker: Broker,
+    ) -> Result<Action, kube::Error> {
+        let object = match resource.object() {
+            Ok(object) => object,
+            Err(verdict) => {
+                return self.tell(resource, key, Outcome { verdict, confirmed: None }).await;
+            }
+        };
+        self.hold(resource, key).await?;
+        let before = resource.topology_status();
+        let presence = match (&before.epoch, resource.adoption()) {
+            (Some(_), _) => Presence::Expected,
+            (None, Adoption::Never) => Presence::Forbidden,
+            (None, Adoption::IfIdentical) => Presence::Unknown,
+        };
+        let vhost = resource.vhost();
+        let outcome =
+            match self.shared.pool.ensure(&broker.endpoint, vhost, &object, presence).await {
+                Ok(ensured) => {
+                    let feat = feat(ensured, &before, resource.meta().generation, &broker);
+                    let story = feat.map(|feat| (feat, story(feat, &object, &broker)));
+                    let verdict = Verdict::new(Reason::Programmed, format!("{object} is ready"));
+                    Outcome { verdict, confirmed: Some((broker, story)) }
+                }
+                Err(BrokerError::NotFound(_)) if self.memory.failures(key) == 0 => {
+                    // After a restart everything is programmed at once, and a binding may come before its ends:
+                    // worth a second look before it is called trouble.
+                    return Ok(Action::requeue(self.memory.failed(key)));
+                }
+                Err(error) => {
+                    Outcome { verdict: refusal(&error, &object, &broker), confirmed: None }
+                }
+            };
+        self.announce(resource, &outcome);
+        self.tell(resource, key, outcome).await
+    }
+
+    /// Wakes the bindings that may have waited for a queue or exchange, or that went with the old one.
+    fn announce<K: Kind>(&self, resource: &K, outcome: &Outcome) {
+        if let Some((_, Some(_))) = &outcome.confirmed {
+            self.shared.registry.tell(Notice::Created(resource.object_key()));
+        }
+    }
+
+    async fn remove<K: Kind>(
+        &self,
+        resource: &K,
+        key: &Named,
+        broker: &Broker,
+        forced: bool,
+    ) -> Result<Action, kube::Error> {
+        let Ok(object) = resource.object() else {
+            return self.release(resource, key, Some(Release::NeverProgrammed)).await;
+        };
+        let (vhost, removal) = (resource.vhost(), resource.removal());
+        let removed = self.shared.pool.remove(&broker.endpoint, vhost, &object, removal).await;
+        match removed.err().and_then(|error| obstacle(&error, &object, broker)) {
+            None => self.release(resource, key, None).await,
+            Some(_) if forced => self.release(resource, key, Some(Release::Forced)).await,
+            Some(verdict) => self.tell(resource, key, Outcome { verdict, confirmed: None }).await,
+        }
+    }
+
+    /// Takes our finalizer off, which lets the resource go.
+    async fn release<K: Kind>(
+        &self,
+        resource: &K,
+        key: &Named,
+        release: Option<Release>,
+    ) -> Result<Action, kube::Error> {
+        let reference = resource.object_ref(&());
+        match release {
+            None => {
+                let note = format!("{} was removed from the broker", resource.what());
+                self.shared.events.normal(&reference, "Removed", "Delete", &note).await;
+            }
+            Some(release) => {
+                let (reason, note) = release.told();
+                self.shared.events.normal(&reference, reason, "Release", note).await;
+            }
+        }
+        self.let_go(resource, key).await?;
+        self.shared.registry.tell(Notice::Removed(resource.object_key()));
+        Ok(Action::await_change())
+    }
+}
+
+/// The broker last said that what it has under this name is not what the manifest describes.
+fn is_foreign(status: &TopologyStatus) -> bool {
+    let foreign = [Reason::ImmutableMismatch, Reason::AlreadyExists].map(Reason::as_str);
+    condition::find(&status.conditions, READY)
+        .is_some_and(|ready| foreign.contains(&ready.reason.as_str()))
+}
