@@ -14,6 +14,7 @@
 //!                                Queue ──▶ queue::Effect (deliver, dead-letter, …)
 //! ```
 
+mod arguments;
 pub mod id;
 pub mod message;
 pub mod name;

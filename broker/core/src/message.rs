@@ -28,6 +28,18 @@ pub struct Message {
     header_start: u16,
     flags: u16,
     compact: bool,
+    death: Death,
+}
+
+/// Whether a message comes from a publisher or back from a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Death {
+    /// From a publisher.
+    Alive,
+    /// A consumer rejected it.
+    Rejected,
+    /// It died in a queue without anyone's doing.
+    ByItself,
 }
 
 // === impl Message ===
@@ -60,6 +72,7 @@ impl Message {
             body_start: u32::try_from(body_start).ok()?,
             buf,
             compact: false,
+            death: Death::Alive,
         })
     }
 
@@ -180,6 +193,21 @@ impl Message {
         self.body_start = self.header_len + names as u32;
         self.buf = Bytes::from(buf);
         self.compact = true;
+    }
+
+    /// Whether the broker publishes it again after it died in a queue.
+    #[must_use]
+    pub fn is_dead_letter(&self) -> bool {
+        self.death != Death::Alive
+    }
+
+    /// Whether it died without a consumer having rejected it.
+    pub(crate) fn is_dead_by_itself(&self) -> bool {
+        self.death == Death::ByItself
+    }
+
+    pub(crate) fn mark_dead(&mut self, by_itself: bool) {
+        self.death = if by_itself { Death::ByItself } else { Death::Rejected };
     }
 
     fn short_string(&self, at: usize) -> &str {

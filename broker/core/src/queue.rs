@@ -3,37 +3,59 @@
 //! ```text
 //!              publish                 deliver (manual ack), get
 //!  (outside) ──────────▶ ready ──────────────────────────────▶ held ──ack──▶ (gone)
-//!                          ▲ │                                   │
-//!                          │ └── deliver (no ack), purge ─▶ gone  │
-//!                          └────────────── requeue ──────────────┘
+//!                          ▲ │                                  │ │
+//!                          │ ├── deliver (no ack), purge ─▶ gone│ └─reject, over the limit─▶ dead
+//!                          │ └── expired, over the length ─▶ dead
+//!                          └────────────── requeue ─────────────┘
 //! ```
 //!
 //! # Invariants
 //!
-//! - A message is in exactly one place: ready, held, or gone.
-//! - Messages leave in the order of their ids; a requeued one has its old id, and so its old place.
+//! - A message is in exactly one place: ready, held, dead or gone.
+//! - Messages of one priority leave in the order of their ids; a requeued one has its old id, and
+//!   so its old place.
 //! - A message is ready only while no consumer has credit for it.
+//!
+//! # What the caller owes
+//!
+//! - After making the queue and after each batch of commands: ask [`Queue::next_deadline`] and
+//!   send [`Command::Expire`] when it comes.
+//! - When someone declares the queue again: [`Command::Touch`].
+//! - About once a second while messages are held: [`Queue::release_buffers`].
+//! - [`Effect::DeadLetter`]: route the message like any other and publish it where it goes.
 //!
 //! Pure state: see [`Queue::apply`].
 
+mod arguments;
 mod command;
 mod consumers;
+mod dead_letter;
 mod effect;
+mod expiry;
+mod overflow;
 mod ready;
+mod redelivery;
 mod settings;
+mod subscriptions;
+
+use std::sync::Arc;
 
 use hashbrown::HashMap;
-use std::sync::Arc;
 
 use crate::id::{ConsumerId, MessageId};
 use crate::message::Message;
+pub(crate) use crate::queue::arguments::COMPARED;
 pub use crate::queue::command::{Command, Subscription};
 use crate::queue::consumers::Consumers;
+use crate::queue::dead_letter::{Reason, goes_in_circles};
 pub use crate::queue::effect::{Deletion, Effect};
 use crate::queue::ready::{Entry, Ready};
-pub use crate::queue::settings::Settings;
-use crate::refusal::Refusal;
+pub use crate::queue::settings::{DeadLetterTo, Kind, Overflow, Settings};
+pub use crate::queue::subscriptions::ConsumerView;
 use crate::time::Timestamp;
+
+/// A table of held messages this large is given back once it is empty.
+const LARGE: usize = 1_024;
 
 /// A queue with one copy of its messages, in memory.
 #[derive(Debug)]
@@ -42,8 +64,11 @@ pub struct Queue {
     last_id: u64,
     ready: Ready,
     held: HashMap<MessageId, Held>,
-    held_bytes: u64,
+    held_retained: u64,
+    held_body_bytes: u64,
     consumers: Consumers,
+    /// When somebody used it last; none before the first `Expire` or use.
+    last_used: Option<Timestamp>,
     deleted: bool,
 }
 
@@ -51,6 +76,8 @@ pub struct Queue {
 #[derive(Debug)]
 struct Held {
     consumer: Option<ConsumerId>,
+    /// What it was counted with: copying it out of a read buffer changes its size.
+    retained: u64,
     entry: Entry,
 }
 
@@ -61,10 +88,13 @@ pub struct Counts {
     pub ready: u64,
     /// Messages delivered and not yet settled.
     pub unacked: u64,
-    /// Bytes of the waiting messages, see [`Message::size`].
+    /// Bytes of the bodies of the waiting messages.
     pub ready_bytes: u64,
-    /// Bytes of the unsettled messages.
+    /// Bytes of the bodies of the unsettled messages.
     pub unacked_bytes: u64,
+    /// Bytes of memory that all of them take, names, headers and bookkeeping included. A message
+    /// that waits in several queues counts in each.
+    pub retained_bytes: u64,
     /// Consumers.
     pub consumers: u32,
 }
@@ -76,13 +106,15 @@ impl Queue {
     #[must_use]
     pub fn new(settings: Arc<Settings>) -> Self {
         Self {
-            settings,
             last_id: 0,
             ready: Ready::default(),
             held: HashMap::new(),
-            held_bytes: 0,
-            consumers: Consumers::default(),
+            held_retained: 0,
+            held_body_bytes: 0,
+            consumers: Consumers::new(settings.single_active),
+            last_used: None,
             deleted: false,
+            settings,
         }
     }
 
@@ -92,23 +124,26 @@ impl Queue {
         &self.settings
     }
 
-    /// How much is in the queue now.
+    /// How much is in the queue now. Cheap: nothing is counted.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
             ready: self.ready.len() as u64,
             unacked: self.held.len() as u64,
-            ready_bytes: self.ready.bytes(),
-            unacked_bytes: self.held_bytes,
+            ready_bytes: self.ready.body_bytes(),
+            unacked_bytes: self.held_body_bytes,
+            retained_bytes: self.ready.retained() + self.held_retained,
             consumers: self.consumers.len() as u32,
         }
     }
 
-    /// When [`Command::Expire`] is next due, if ever. Look again after every batch of commands:
-    /// it may have moved either way.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+    /// Copies held messages out of the connections' read buffers, which they would otherwise keep
+    /// alive as a whole. Messages that wait were copied when they began to wait; those delivered
+    /// at once are usually acknowledged so soon that copying them would be wasted.
+    pub fn release_buffers(&mut self) {
+        for held in self.held.values_mut() {
+            held.entry.message.compact();
+        }
     }
 
     /// Applies one command and appends what it causes to `effects`, in the order to be carried out.
@@ -119,59 +154,73 @@ impl Queue {
         if self.deleted {
             return;
         }
-        let _ = now;
         match command {
-            Command::Publish(message) => self.publish(message, effects),
-            Command::Subscribe(terms) => self.subscribe(terms, effects),
-            Command::Unsubscribe { consumer } => self.unsubscribe(consumer, effects),
+            Command::Publish(message) => self.publish(message, now, effects),
+            Command::Subscribe(terms) => self.subscribe(terms, now, effects),
+            Command::Unsubscribe { consumer } => self.unsubscribe(consumer, now, effects),
             Command::Grant { consumer, deliveries } => {
                 self.consumers.grant(consumer, deliveries);
-                self.dispatch(effects);
+                self.dispatch(now, effects);
             }
             Command::SetPrefetch { consumer, prefetch } => {
                 self.consumers.set_prefetch(consumer, prefetch);
-                self.dispatch(effects);
+                self.dispatch(now, effects);
             }
-            Command::Ack { ids } | Command::Reject { ids } => {
-                for id in ids {
-                    self.release(id);
-                }
-                self.dispatch(effects);
-            }
+            Command::Ack { ids } => self.settle(&ids, now, effects, |_, _, _| {}),
+            Command::Reject { ids } => self.settle(&ids, now, effects, |queue, entry, effects| {
+                queue.dead_letter(&entry.message, Reason::Rejected, now, effects);
+            }),
             Command::Requeue { ids } => {
-                for id in ids {
-                    if let Some(mut entry) = self.release(id) {
-                        entry.deliveries += 1;
-                        self.ready.put_back(entry);
-                    }
-                }
-                self.dispatch(effects);
+                self.settle(&ids, now, effects, |queue, entry, effects| {
+                    queue.take_back(entry, now, effects);
+                });
             }
-            Command::Get { no_ack } => self.get(no_ack, effects),
+            Command::Get { no_ack } => self.get(no_ack, now, effects),
             Command::Purge => effects.push(Effect::Purged { messages: self.ready.clear() }),
             Command::Delete { if_unused, if_empty } => self.delete(if_unused, if_empty, effects),
-            Command::Expire => {}
+            Command::Touch => self.touch(now),
+            Command::Expire => self.expire(now, effects),
         }
     }
 
-    fn publish(&mut self, message: Message, effects: &mut Vec<Effect>) {
+    fn publish(&mut self, message: Message, now: Timestamp, effects: &mut Vec<Effect>) {
+        if goes_in_circles(&message, &self.settings.name) || self.refuses(&message, now, effects) {
+            return;
+        }
         self.last_id += 1;
-        let entry = Entry { id: MessageId(self.last_id), deliveries: 0, message };
+        let entry = Entry {
+            id: MessageId(self.last_id),
+            expires: expiry::of(&self.settings, &message, now),
+            deliveries: 0,
+            priority: self.priority_of(&message),
+            message,
+        };
         if self.ready.is_empty()
             && let Some((consumer, no_ack)) = self.consumers.take_next()
         {
-            self.deliver(entry, consumer, no_ack, effects);
-        } else {
-            self.ready.push(entry);
+            return self.deliver(entry, consumer, no_ack, effects);
+        }
+        self.ready.push(entry);
+        self.expire_messages(now, effects);
+        self.drop_excess(now, effects);
+    }
+
+    /// The message's priority as far as the queue tells priorities apart.
+    fn priority_of(&self, message: &Message) -> u8 {
+        match self.settings.max_priority {
+            0 => 0,
+            highest => message.properties().priority().unwrap_or(0).min(highest),
         }
     }
 
-    fn dispatch(&mut self, effects: &mut Vec<Effect>) {
+    fn dispatch(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.expire_messages(now, effects);
         while !self.ready.is_empty()
             && let Some((consumer, no_ack)) = self.consumers.take_next()
             && let Some(entry) = self.ready.pop()
         {
             self.deliver(entry, consumer, no_ack, effects);
+            self.expire_messages(now, effects);
         }
     }
 
@@ -183,79 +232,71 @@ impl Queue {
         effects: &mut Vec<Effect>,
     ) {
         let (id, redelivered) = (entry.id, entry.deliveries > 0);
-        let message = if no_ack { entry.message } else { self.hold(entry, Some(consumer)) };
+        let message = self.hand_out(entry, Some(consumer), no_ack);
         effects.push(Effect::Deliver { consumer, id, redelivered, message });
     }
 
-    fn hold(&mut self, entry: Entry, consumer: Option<ConsumerId>) -> Message {
-        let message = entry.message.clone();
-        self.held_bytes += message.size() as u64;
-        self.held.insert(entry.id, Held { consumer, entry });
-        message
-    }
-
-    /// Takes a held message back from whoever held it.
-    fn release(&mut self, id: MessageId) -> Option<Entry> {
-        let Held { consumer, entry } = self.held.remove(&id)?;
-        self.held_bytes -= entry.message.size() as u64;
-        if let Some(consumer) = consumer {
-            self.consumers.settled(consumer);
-        }
-        Some(entry)
-    }
-
-    fn subscribe(&mut self, terms: Subscription, effects: &mut Vec<Effect>) {
-        if self.consumers.is_exclusive() || (terms.exclusive && self.consumers.len() > 0) {
-            let Settings { vhost, name, .. } = &*self.settings;
-            let detail = format!("queue '{name}' in vhost '{vhost}' in exclusive use");
-            effects.push(Effect::Refused(Refusal::access(detail)));
-            return;
-        }
-        effects.push(Effect::Subscribed { consumer: terms.consumer });
-        self.consumers.add(terms);
-        self.dispatch(effects);
-    }
-
-    fn unsubscribe(&mut self, consumer: ConsumerId, effects: &mut Vec<Effect>) {
-        let left = self.consumers.remove(consumer);
-        if left && self.settings.auto_delete && self.consumers.len() == 0 {
-            self.end(Deletion::Unused, effects);
-        }
-    }
-
-    fn get(&mut self, no_ack: bool, effects: &mut Vec<Effect>) {
+    fn get(&mut self, no_ack: bool, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.touch(now);
+        self.expire_messages(now, effects);
         let Some(entry) = self.ready.pop() else {
             effects.push(Effect::GotNothing);
             return;
         };
         let (id, redelivered) = (entry.id, entry.deliveries > 0);
-        let message = if no_ack { entry.message } else { self.hold(entry, None) };
+        let message = self.hand_out(entry, None, no_ack);
         let remaining = self.ready.len() as u64;
         effects.push(Effect::Got { id, redelivered, message, remaining });
     }
 
-    fn delete(&mut self, if_unused: bool, if_empty: bool, effects: &mut Vec<Effect>) {
-        let Settings { vhost, name, .. } = &*self.settings;
-        let refusal = if if_unused && self.consumers.len() > 0 {
-            Some(Refusal::precondition(format_args!("queue '{name}' in vhost '{vhost}' in use")))
-        } else if if_empty && !self.ready.is_empty() {
-            Some(Refusal::precondition(format_args!("queue '{name}' in vhost '{vhost}' not empty")))
-        } else {
-            None
-        };
-        match refusal {
-            Some(refusal) => effects.push(Effect::Refused(refusal)),
-            None => self.end(Deletion::Requested, effects),
+    /// The message for the client; kept as held unless nobody will acknowledge it.
+    fn hand_out(&mut self, entry: Entry, consumer: Option<ConsumerId>, no_ack: bool) -> Message {
+        if no_ack && entry.deliveries == 0 {
+            return entry.message;
         }
+        let message = self.shown(&entry);
+        if !no_ack {
+            let retained = entry.retained();
+            self.held_retained += retained;
+            self.held_body_bytes += entry.message.body_len() as u64;
+            self.held.insert(entry.id, Held { consumer, retained, entry });
+        }
+        message
     }
 
+    /// Takes messages from whoever holds them and does with each what the command says.
+    fn settle(
+        &mut self,
+        ids: &[MessageId],
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+        mut with: impl FnMut(&mut Self, Entry, &mut Vec<Effect>),
+    ) {
+        for id in ids {
+            let Some(Held { consumer, retained, entry }) = self.held.remove(id) else { continue };
+            self.held_retained -= retained;
+            self.held_body_bytes -= entry.message.body_len() as u64;
+            if let Some(consumer) = consumer {
+                self.consumers.settled(consumer);
+            }
+            with(self, entry, effects);
+        }
+        if self.held.is_empty() && self.held.capacity() > LARGE {
+            self.held = HashMap::new();
+        }
+        self.drop_excess(now, effects);
+        self.dispatch(now, effects);
+    }
+
+    /// Ends the queue: everyone is told, everything in it is gone.
     fn end(&mut self, reason: Deletion, effects: &mut Vec<Effect>) {
         self.deleted = true;
         for consumer in self.consumers.clear() {
             effects.push(Effect::ConsumerGone { consumer });
         }
         self.held = HashMap::new();
-        self.held_bytes = 0;
+        self.held_retained = 0;
+        self.held_body_bytes = 0;
         effects.push(Effect::Deleted { messages: self.ready.clear(), reason });
     }
 }

@@ -9,7 +9,6 @@
 //!   auto-delete exchange goes with the last binding from it.
 //! - An exclusive queue is known to exactly one connection and goes when that ends.
 
-mod arguments;
 mod binding;
 mod command;
 mod exchange;

@@ -5,24 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::message::Message;
-
-const HEADER: [u8; 14] = [0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0];
-
-/// A publish as it lies on the wire from the exchange's name on, with what is in between.
-fn on_wire(exchange: &str, key: &str, body: &[u8]) -> (Bytes, std::ops::Range<usize>, usize) {
-    let mut buf = vec![];
-    for name in [exchange, key] {
-        buf.push(name.len() as u8);
-        buf.extend_from_slice(name.as_bytes());
-    }
-    buf.extend_from_slice(b"\x01\xce and a frame header");
-    let header = buf.len()..buf.len() + HEADER.len();
-    buf.extend_from_slice(&HEADER);
-    buf.extend_from_slice(b"\xce and another");
-    let body_start = buf.len();
-    buf.extend_from_slice(body);
-    (Bytes::from(buf), header, body_start)
-}
+use crate::message::sample::{HEADER, on_wire};
 
 fn parts(message: &Message) -> (&str, &str, &[u8], &[u8]) {
     (message.exchange(), message.routing_key(), message.header(), message.body())
@@ -38,7 +21,7 @@ proptest! {
     ) {
         let (buf, header, body_start) = on_wire(&exchange, &key, &body);
         let expected = (&*exchange, &*key, &HEADER[..], &*body);
-        let message = Message::from_wire(buf, header, body_start).unwrap();
+        let message = Message::from_wire(buf.into(), header, body_start).unwrap();
         let mut compact = message.clone();
         compact.compact();
         compact.compact();
@@ -73,7 +56,7 @@ fn a_name_that_does_not_fit_is_refused() {
     assert!(Message::assemble("e", &"k".repeat(256), &HEADER, &[]).is_none());
     assert!(Message::assemble("e", "k", &HEADER[..13], &[]).is_none());
     let (buf, header, body) = on_wire("e", "k", b"");
-    let mut odd = buf.to_vec();
+    let mut odd = buf;
     odd[1] = 0xff;
     assert!(Message::from_wire(Bytes::from(odd), header, body).is_none(), "not UTF-8");
 }

@@ -35,6 +35,8 @@ pub enum Command {
     Purge,
     /// Removes the queue. Answered with `Deleted` or, when a condition fails, `Refused`.
     Delete { if_unused: bool, if_empty: bool },
+    /// Somebody declared the queue again, which counts as using it. No answer.
+    Touch,
     /// Time has passed: acts on what is due. Send it when [`Queue::next_deadline`] has come;
     /// sending it early or twice does no harm.
     ///
@@ -79,7 +81,8 @@ impl Command {
             | Self::Unsubscribe { .. }
             | Self::Grant { .. }
             | Self::SetPrefetch { .. }
-            | Self::Requeue { .. } => false,
+            | Self::Requeue { .. }
+            | Self::Touch => false,
         }
     }
 }

@@ -3,24 +3,37 @@
 //! A consumer has credit while it may hold another message (prefetch) and its connection can take
 //! another (window). Those with credit stand in line, one line a priority; who is served goes to
 //! the end of their line. Those without are in no line and cost nothing to pass over.
+//!
+//! Where only a single one may be active, all others stay out of line however much credit they
+//! have. When the active one leaves, the highest priority follows, among equals the one that has
+//! been there longest.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use crate::id::ConsumerId;
 use crate::queue::command::Subscription;
+use crate::queue::subscriptions::ConsumerView;
 
 /// All consumers of one queue.
 #[derive(Debug, Default)]
-pub(crate) struct Consumers {
+pub(super) struct Consumers {
     /// By id, ascending.
     all: Vec<Consumer>,
     /// By priority, descending. Every consumer in a line has credit.
     lines: Vec<Line>,
+    single_active: bool,
+    /// The one consumer that gets messages, where only one does.
+    active: Option<ConsumerId>,
+    /// How many have ever come.
+    arrivals: u64,
 }
 
 #[derive(Debug)]
 struct Consumer {
     terms: Subscription,
+    /// Its number in the order of arrival.
+    arrival: u64,
     /// Messages it holds unsettled.
     holds: u32,
     in_line: bool,
@@ -35,26 +48,35 @@ struct Line {
 // === impl Consumers ===
 
 impl Consumers {
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn new(single_active: bool) -> Self {
+        Self { single_active, ..Self::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
         self.all.len()
     }
 
     /// Whether the one consumer there is wants to stay alone.
-    pub(crate) fn is_exclusive(&self) -> bool {
+    pub(super) fn is_exclusive(&self) -> bool {
         self.all.first().is_some_and(|consumer| consumer.terms.exclusive)
     }
 
     /// Adds a consumer at the end of its line; one with the same id is replaced.
-    pub(crate) fn add(&mut self, terms: Subscription) {
+    pub(super) fn add(&mut self, terms: Subscription) {
         let id = terms.consumer;
         self.remove(id);
         let at = self.all.partition_point(|other| other.terms.consumer < id);
-        self.all.insert(at, Consumer { terms, holds: 0, in_line: false });
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        self.all.insert(at, Consumer { terms, arrival, holds: 0, in_line: false });
+        if self.single_active && self.active.is_none() {
+            self.active = Some(id);
+        }
         self.line_up(at);
     }
 
     /// Removes a consumer; false if there was none.
-    pub(crate) fn remove(&mut self, id: ConsumerId) -> bool {
+    pub(super) fn remove(&mut self, id: ConsumerId) -> bool {
         let Some(at) = self.find(id) else { return false };
         let consumer = self.all.remove(at);
         let priority = consumer.terms.priority;
@@ -68,18 +90,40 @@ impl Consumers {
         {
             self.lines.remove(line);
         }
+        if self.active == Some(id) {
+            self.hand_over();
+        }
         true
     }
 
+    /// Makes the next consumer the active one.
+    fn hand_over(&mut self) {
+        let next =
+            self.all.iter().min_by_key(|other| (Reverse(other.terms.priority), other.arrival));
+        self.active = next.map(|consumer| consumer.terms.consumer);
+        if let Some(at) = self.active.and_then(|id| self.find(id)) {
+            self.line_up(at);
+        }
+    }
+
+    pub(super) fn views(&self) -> impl Iterator<Item = ConsumerView<'_>> {
+        self.all.iter().map(|Consumer { terms, holds, .. }| ConsumerView {
+            terms,
+            unacked: *holds,
+            active: !self.single_active || self.active == Some(terms.consumer),
+        })
+    }
+
     /// Removes all and returns their ids, ascending.
-    pub(crate) fn clear(&mut self) -> impl Iterator<Item = ConsumerId> + use<> {
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = ConsumerId> + use<> {
         self.lines = Vec::new();
+        self.active = None;
         std::mem::take(&mut self.all).into_iter().map(|consumer| consumer.terms.consumer)
     }
 
     /// Takes one delivery's worth of credit from the consumer whose turn it is: its id, and
     /// whether it takes messages without acknowledging.
-    pub(crate) fn take_next(&mut self) -> Option<(ConsumerId, bool)> {
+    pub(super) fn take_next(&mut self) -> Option<(ConsumerId, bool)> {
         let line = self.lines.iter_mut().find(|line| !line.waiting.is_empty())?;
         let id = line.waiting.pop_front()?;
         let at = self.find(id)?;
@@ -94,7 +138,7 @@ impl Consumers {
         Some((id, no_ack))
     }
 
-    pub(crate) fn grant(&mut self, id: ConsumerId, deliveries: u32) {
+    pub(super) fn grant(&mut self, id: ConsumerId, deliveries: u32) {
         if let Some(at) = self.find(id) {
             let window = &mut self.all[at].terms.window;
             *window = window.saturating_add(deliveries);
@@ -102,7 +146,7 @@ impl Consumers {
         }
     }
 
-    pub(crate) fn set_prefetch(&mut self, id: ConsumerId, prefetch: u32) {
+    pub(super) fn set_prefetch(&mut self, id: ConsumerId, prefetch: u32) {
         if let Some(at) = self.find(id) {
             self.all[at].terms.prefetch = prefetch;
             self.step_out(at);
@@ -111,7 +155,7 @@ impl Consumers {
     }
 
     /// A message the consumer held is settled. It may have left since.
-    pub(crate) fn settled(&mut self, id: ConsumerId) {
+    pub(super) fn settled(&mut self, id: ConsumerId) {
         if let Some(at) = self.find(id) {
             self.all[at].holds = self.all[at].holds.saturating_sub(1);
             self.line_up(at);
@@ -129,10 +173,11 @@ impl Consumers {
     /// Puts a consumer at the end of its line if it has credit and is not in line yet.
     fn line_up(&mut self, at: usize) {
         let consumer = &self.all[at];
-        if consumer.in_line || !consumer.has_credit() {
+        let (id, priority) = (consumer.terms.consumer, consumer.terms.priority);
+        let passive = self.single_active && self.active != Some(id);
+        if consumer.in_line || passive || !consumer.has_credit() {
             return;
         }
-        let (id, priority) = (consumer.terms.consumer, consumer.terms.priority);
         self.all[at].in_line = true;
         let line = match self.line(priority) {
             Ok(line) => line,

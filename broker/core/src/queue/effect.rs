@@ -22,8 +22,9 @@ pub enum Effect {
     Purged { messages: u64 },
     /// Answer to `Publish` by a queue that is full and refuses: nack it if confirms are on.
     PublishRefused,
-    /// Publish the message again, to the dead-letter exchange: `message` carries that exchange,
-    /// its routing key and the updated `x-death` history. It may find no queue, and is then gone.
+    /// Publish the message again: it carries the dead-letter exchange, its new routing key and the
+    /// updated `x-death` history. Route it with [`Routes::route`](crate::routing::Routes::route)
+    /// like any other; if that refuses it or finds no queue, it is gone.
     DeadLetter { message: Message },
     /// Tell the consumer that its queue has gone (`basic.cancel`). It holds nothing any more.
     ConsumerGone { consumer: ConsumerId },

@@ -1,12 +1,15 @@
 //! The queue's rules, one by one; `model` has them all at once.
 
 mod model;
+mod steps;
 
 use std::sync::Arc;
 
+use broker_protocol::table::Value;
+
 use crate::id::{ConnectionId, ConsumerId, MessageId};
-use crate::message::sample;
-use crate::queue::{Command, Effect, Queue, Settings, Subscription};
+use crate::message::{Message, sample};
+use crate::queue::{Command, DeadLetterTo, Effect, Queue, Settings, Subscription};
 use crate::time::Timestamp;
 
 /// A queue that takes one command after another and tells what it wants done in short words.
@@ -44,22 +47,37 @@ impl Bench {
 
 /// An effect in short words.
 fn say(effect: &Effect) -> String {
-    let body =
-        |message: &crate::message::Message| String::from_utf8_lossy(message.body()).into_owned();
-    let again = |redelivered: bool| if redelivered { " again" } else { "" };
+    let body = |message: &Message| String::from_utf8_lossy(message.body()).into_owned();
+    let again = |redelivered: bool, message: &Message| {
+        let headers = message.properties().headers().unwrap_or_default();
+        match (redelivered, headers.get("x-delivery-count").and_then(Value::as_i64)) {
+            (false, _) => String::new(),
+            (true, None) => " again".into(),
+            (true, Some(times)) => format!(" again ({times})"),
+        }
+    };
     match effect {
         Effect::Deliver { consumer, id, redelivered, message } => {
-            format!("{}#{}{} to {}", body(message), id.0, again(*redelivered), consumer.0)
+            format!("{}#{}{} to {}", body(message), id.0, again(*redelivered, message), consumer.0)
         }
         Effect::Got { id, redelivered, message, remaining } => {
-            format!("got {}#{}{}, {remaining} left", body(message), id.0, again(*redelivered))
+            format!(
+                "got {}#{}{}, {remaining} left",
+                body(message),
+                id.0,
+                again(*redelivered, message)
+            )
         }
         Effect::GotNothing => "got nothing".into(),
         Effect::Subscribed { consumer } => format!("{} is in", consumer.0),
         Effect::Refused(refusal) => refusal.text.clone(),
         Effect::Purged { messages } => format!("purged {messages}"),
         Effect::PublishRefused => "no".into(),
-        Effect::DeadLetter { message } => format!("{} dead", body(message)),
+        Effect::DeadLetter { message } => {
+            let headers = message.properties().headers().unwrap_or_default();
+            let reason = headers.get("x-last-death-reason").and_then(Value::as_str);
+            format!("{} dead: {}", body(message), reason.unwrap())
+        }
         Effect::ConsumerGone { consumer } => format!("{} gone", consumer.0),
         Effect::Deleted { messages, reason } => format!("deleted with {messages}: {reason:?}"),
     }
@@ -240,12 +258,104 @@ fn an_auto_delete_queue_goes_with_its_last_consumer() {
 fn figures_follow_the_messages() {
     let mut bench = Bench::new();
     bench.publish(&["aa", "b", "c"]);
-    let size = |body: u64| body + 2 + 2 + 14;
     bench.get();
     let counts = bench.queue.counts();
     assert_eq!((counts.ready, counts.unacked), (2, 1));
-    assert_eq!((counts.ready_bytes, counts.unacked_bytes), (2 * size(1), size(2)));
+    assert_eq!((counts.ready_bytes, counts.unacked_bytes), (2, 2));
+    assert!(counts.retained_bytes > 3 * 100, "names, headers and bookkeeping count");
     bench.apply(ack(&[1]));
     bench.apply(Command::Purge);
     assert_eq!(bench.queue.counts(), Default::default());
+}
+
+#[test]
+fn a_message_expires_at_the_head_and_is_never_delivered_late() {
+    let mut bench = Bench::with(|settings| {
+        settings.message_ttl = Some(100);
+        settings.dead_letter =
+            Some(DeadLetterTo { exchange: "dlx".into(), routing_key: Some("dead".into()) });
+    });
+    bench.publish(&["a"]);
+    bench.now = bench.now.after(50);
+    bench.publish(&["b"]);
+    assert_eq!(bench.queue.next_deadline(), Some(Timestamp(1_100)));
+    bench.now = bench.now.after(50);
+    assert_eq!(bench.apply(Command::Expire), ["a dead: expired"]);
+    assert_eq!(bench.queue.next_deadline(), Some(Timestamp(1_150)));
+    bench.now = bench.now.after(50);
+    assert_eq!(bench.apply(subscribe(1)), ["1 is in", "b dead: expired"]);
+    assert_eq!(bench.publish(&["c"]), ["c#3 to 1"]);
+    bench.now = bench.now.after(500);
+    assert_eq!(bench.queue.next_deadline(), None, "what is out does not expire");
+    bench.apply(Command::SetPrefetch { consumer: ConsumerId(1), prefetch: 1 });
+    assert_eq!(bench.apply(requeue(&[3])), ["c dead: expired"], "until it comes back");
+}
+
+#[test]
+fn a_queue_that_nobody_uses_goes() {
+    let mut bench = Bench::with(|settings| settings.expires = Some(100));
+    assert_eq!(bench.queue.next_deadline(), Some(Timestamp(0)), "to note when it began to wait");
+    assert!(bench.apply(Command::Expire).is_empty());
+    assert_eq!(bench.queue.next_deadline(), Some(Timestamp(1_100)));
+    for use_it in [Command::Touch, Command::Get { no_ack: true }, subscribe(1)] {
+        bench.now = bench.now.after(90);
+        bench.apply(use_it);
+    }
+    assert_eq!(bench.queue.next_deadline(), None, "a consumer uses it all the time");
+    bench.now = bench.now.after(900);
+    bench.apply(Command::Unsubscribe { consumer: ConsumerId(1) });
+    bench.publish(&["a"]);
+    bench.now = bench.now.after(100);
+    assert_eq!(bench.apply(Command::Expire), ["deleted with 1: Expired"], "publishing is no use");
+}
+
+#[test]
+fn a_single_active_consumer_hands_over_when_it_leaves() {
+    let mut bench = Bench::with(|settings| settings.single_active = true);
+    for consumer in [5, 3, 4] {
+        bench.apply(subscribe(consumer));
+    }
+    bench.apply(Command::Subscribe(Subscription { priority: 1, ..subscription(2) }));
+    assert_eq!(bench.publish(&["a", "b"]), ["a#1 to 5", "b#2 to 5"], "the first to come");
+    let leave = |consumer| Command::Unsubscribe { consumer: ConsumerId(consumer) };
+    bench.apply(leave(5));
+    assert_eq!(bench.publish(&["c"]), ["c#3 to 2"], "then the highest priority");
+    bench.apply(leave(2));
+    assert_eq!(bench.publish(&["d"]), ["d#4 to 3"], "then the longest there");
+    let active: Vec<_> =
+        bench.queue.consumers().map(|it| (it.terms.consumer.0, it.active)).collect();
+    assert_eq!(active, [(3, true), (4, false)]);
+}
+
+#[test]
+fn a_message_that_came_back_too_often_is_dead() {
+    let mut bench = Bench::with(|settings| settings.delivery_limit = Some(2));
+    bench.publish(&["a"]);
+    let mut got = Vec::new();
+    for _ in 0..4 {
+        got.extend(bench.get());
+        bench.apply(requeue(&[1]));
+    }
+    let expected = ["got a#1, 0 left", "got a#1 again (1), 0 left", "got a#1 again (2), 0 left"];
+    assert_eq!(got, [&expected[..], &["got nothing"]].concat());
+}
+
+#[test]
+fn an_idle_queue_is_small() {
+    let queue = size_of::<Queue>() + size_of::<Settings>();
+    assert!(queue < 1_024, "{queue} bytes");
+}
+
+#[test]
+fn a_waiting_message_does_not_keep_a_read_buffer_alive() {
+    let mut bench = Bench::new();
+    let read = bytes::Bytes::from(sample::on_wire("e", "k", b"body").0);
+    let message = || sample::from_wire(&read, "e", "k", b"body");
+    bench.apply(Command::Publish(message()));
+    assert!(read.is_unique(), "it was copied when it began to wait");
+    bench.apply(with_prefetch(1, 0));
+    bench.apply(Command::Publish(message()));
+    assert!(!read.is_unique(), "delivered at once, it is still where it was read");
+    bench.queue.release_buffers();
+    assert!(read.is_unique());
 }

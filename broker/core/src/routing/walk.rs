@@ -19,7 +19,9 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// 404 if there is no such exchange, 403 if it is internal, 530 if there is no such vhost.
+    /// 404 if there is no such exchange, 403 if it is internal and the message does not come from
+    /// the broker itself, 406 if the message's expiration is not a number, 530 if there is no such
+    /// vhost.
     pub fn route(
         &self,
         vhost: &str,
@@ -38,11 +40,12 @@ impl Vhost {
     ///
     /// # Errors
     ///
-    /// 404 if there is no such exchange, 403 if it is internal.
+    /// As [`Routes::route`].
     pub fn route(&self, message: &Message, targets: &mut Targets) -> Result<(), Refusal> {
         targets.clear();
         let name = message.exchange();
         if name.is_empty() {
+            message.ttl()?;
             if let Some(queue) = self.queue(message.routing_key()) {
                 targets.add_queue(queue.id);
             }
@@ -50,11 +53,12 @@ impl Vhost {
         }
         let exchange =
             self.exchange(name).ok_or_else(|| Refusal::no_exchange(self.name(), name))?;
-        if exchange.internal {
+        if exchange.internal && !message.is_dead_letter() {
             let vhost = self.name();
             let detail = format!("cannot publish to internal exchange '{name}' in vhost '{vhost}'");
             return Err(Refusal::new(ReplyCode::AccessRefused, detail));
         }
+        message.ttl()?;
         self.visit(exchange, message, targets);
         while let Some(next) = targets.next_exchange() {
             if let Some(exchange) = self.exchange(&next) {

@@ -3,10 +3,10 @@
 use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::FieldTable;
 
+use crate::arguments::{self, RESERVED};
 use crate::name::Name;
 use crate::refusal::Refusal;
 use crate::routing::Router;
-use crate::topology::arguments::{self, RESERVED};
 use crate::topology::command::{DeclareExchange, Outcome};
 use crate::topology::{Topology, Vhost};
 

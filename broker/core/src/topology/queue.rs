@@ -5,12 +5,12 @@ use std::sync::Arc;
 use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::FieldTable;
 
+use crate::arguments;
 use crate::id::{ConnectionId, QueueId};
 use crate::name::Name;
-use crate::queue::Settings;
+use crate::queue::{COMPARED, Kind, Settings};
 use crate::refusal::Refusal;
 use crate::topology::Topology;
-use crate::topology::arguments;
 use crate::topology::command::{DeclareQueue, Outcome};
 
 /// A queue's entry in the topology. The queue itself lives with its shard.
@@ -57,12 +57,7 @@ impl Topology {
             assert_equivalent(current, &wanted, owner)?;
             return Ok(found(current));
         }
-        let settings = Arc::new(Settings {
-            vhost: wanted.vhost,
-            name: name.clone(),
-            durable: wanted.durable && !wanted.exclusive,
-            auto_delete: wanted.auto_delete,
-        });
+        let settings = Arc::new(settings(&wanted, &name)?);
         let record = QueueRecord {
             id: wanted.id,
             owner,
@@ -102,6 +97,32 @@ impl Topology {
     }
 }
 
+/// What a new queue of this name is to be.
+fn settings(wanted: &DeclareQueue, name: &Name) -> Result<Settings, Refusal> {
+    let plain = Settings {
+        durable: wanted.durable && !wanted.exclusive,
+        auto_delete: wanted.auto_delete,
+        ..Settings::new(wanted.vhost.clone(), name.clone())
+    };
+    let settings = plain.with_arguments(&wanted.arguments)?;
+    if settings.kind == Kind::Quorum {
+        // One that is not durable, or goes with its connection, need not be kept in copies.
+        let forbidden = match settings {
+            _ if wanted.exclusive => Some("exclusive-owner"),
+            Settings { durable: false, .. } => Some("non-durable"),
+            Settings { auto_delete: true, .. } => Some("auto-delete"),
+            _ => None,
+        };
+        if let Some(property) = forbidden {
+            let vhost = &wanted.vhost;
+            let detail =
+                format_args!("invalid property '{property}' for queue '{name}' in vhost '{vhost}'");
+            return Err(Refusal::precondition(detail));
+        }
+    }
+    Ok(settings)
+}
+
 /// Refuses a declaration that differs from the queue there is.
 fn assert_equivalent(
     current: &QueueRecord,
@@ -115,7 +136,8 @@ fn assert_equivalent(
     let entity = format!("queue '{name}' in vhost '{vhost}'");
     let durable_wanted = wanted.durable && !wanted.exclusive;
     arguments::assert_same("durable", &entity, durable_wanted, *durable)?;
-    arguments::assert_same("auto_delete", &entity, wanted.auto_delete, *auto_delete)
+    arguments::assert_same("auto_delete", &entity, wanted.auto_delete, *auto_delete)?;
+    arguments::assert_equivalent(&COMPARED, &entity, &wanted.arguments, &current.arguments)
 }
 
 fn found(queue: &QueueRecord) -> Outcome {

@@ -119,6 +119,13 @@ fn refusals_are_worded_as_rabbitmq_words_them() {
     topology
         .apply(Command::DeclareQueue(DeclareQueue { exclusive: true, ..queue("own") }))
         .unwrap();
+    let short = |value: Value| DeclareQueue {
+        arguments: arguments("x-max-length", value),
+        ..queue("short")
+    };
+    topology.apply(Command::DeclareQueue(short(Value::I32(10)))).unwrap();
+    let same = topology.apply(Command::DeclareQueue(short(Value::I64(10)))).unwrap();
+    assert!(matches!(same, Outcome::Queue { created: false, .. }), "numbers compare by value");
     topology.bindings(vec![to_queue("e", "q", "k")]);
     let declare = Command::DeclareExchange;
     let delete = |name: &str, if_unused| Command::DeleteExchange {
@@ -148,6 +155,10 @@ fn refusals_are_worded_as_rabbitmq_words_them() {
         (Command::DeclareQueue(queue("amq.mine")), "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'"),
         (Command::DeclareQueue(DeclareQueue { durable: true, ..queue("q") }), "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/': received 'true' but current is 'false'"),
         (Command::DeclareQueue(DeclareQueue { auto_delete: true, ..queue("q") }), "PRECONDITION_FAILED - inequivalent arg 'auto_delete' for queue 'q' in vhost '/': received 'true' but current is 'false'"),
+        (Command::DeclareQueue(short(Value::I32(20))), "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'short' in vhost '/': received '20' but current is '10'"),
+        (Command::DeclareQueue(queue("short")), "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'short' in vhost '/': received none but current is the value '10' of type 'signedint'"),
+        (Command::DeclareQueue(DeclareQueue { arguments: arguments("x-max-length", "ten"), ..queue("new") }), "PRECONDITION_FAILED - invalid arg 'x-max-length' for queue 'new' in vhost '/': {unacceptable_type,longstr}"),
+        (Command::DeclareQueue(DeclareQueue { arguments: arguments("x-queue-type", "quorum"), ..queue("new") }), "PRECONDITION_FAILED - invalid property 'non-durable' for queue 'new' in vhost '/'"),
         (Command::DeclareQueue(DeclareQueue { passive: true, ..queue("none") }), "NOT_FOUND - no queue 'none' in vhost '/'"),
         (Command::DeclareQueue(DeclareQueue { connection: THEM, ..queue("own") }), locked),
         (Command::DeclareQueue(DeclareQueue { connection: THEM, exclusive: true, ..queue("own") }), locked),

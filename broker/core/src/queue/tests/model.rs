@@ -1,13 +1,15 @@
 //! The queue against a model that is too simple to be wrong: a list of all messages ever, looked
 //! through from the start for every decision.
 
-use proptest::collection::vec;
+use std::cmp::Reverse;
+
 use proptest::prelude::*;
 
-use crate::id::{ConsumerId, MessageId};
-use crate::message::sample;
-use crate::queue::tests::{Bench, subscription};
-use crate::queue::{Command, Subscription};
+use crate::id::MessageId;
+use crate::queue::tests::Bench;
+use crate::queue::tests::steps::{Step, any_history, publish};
+use crate::queue::{Command, Deletion, Kind, Overflow, Settings, Subscription};
+use crate::time::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Place {
@@ -20,7 +22,9 @@ enum Place {
 struct Message {
     body: String,
     place: Place,
-    again: bool,
+    came_back: u32,
+    priority: u8,
+    expires: u64,
 }
 
 #[derive(Debug)]
@@ -31,21 +35,109 @@ struct Consumer {
     in_line_since: Option<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Model {
+    settings: Settings,
     messages: Vec<Message>,
+    /// In the order in which they came.
     consumers: Vec<Consumer>,
-    clock: u64,
+    active: Option<u64>,
+    ticks: u64,
+    now: u64,
+    last_used: Option<u64>,
+    ended: bool,
     said: Vec<String>,
 }
 
 impl Model {
-    fn first_ready(&self) -> Option<usize> {
-        self.messages.iter().position(|message| message.place == Place::Ready)
+    fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            messages: Vec::new(),
+            consumers: Vec::new(),
+            active: None,
+            ticks: 0,
+            now: 0,
+            last_used: None,
+            ended: false,
+            said: Vec::new(),
+        }
     }
 
-    fn ready(&self) -> usize {
-        self.messages.iter().filter(|message| message.place == Place::Ready).count()
+    fn ready(&self) -> impl Iterator<Item = (usize, &Message)> {
+        self.messages.iter().enumerate().filter(|(_, message)| message.place == Place::Ready)
+    }
+
+    fn head(&self) -> Option<usize> {
+        self.ready().min_by_key(|(at, message)| (Reverse(message.priority), *at)).map(|(at, _)| at)
+    }
+
+    fn ready_bytes(&self) -> u64 {
+        self.ready().map(|(_, message)| message.body.len() as u64).sum()
+    }
+
+    fn held(&self) -> usize {
+        self.messages.iter().filter(|message| matches!(message.place, Place::Held(_))).count()
+    }
+
+    fn say_dead(&mut self, body: &str, reason: &str) {
+        if self.settings.dead_letter.is_some() {
+            self.said.push(format!("{body} dead: {reason}"));
+        }
+    }
+
+    fn die(&mut self, at: usize, reason: &str) {
+        self.messages[at].place = Place::Gone;
+        let body = self.messages[at].body.clone();
+        self.say_dead(&body, reason);
+    }
+
+    fn expire(&mut self) {
+        while let Some(head) = self.head().filter(|head| self.messages[*head].expires <= self.now) {
+            self.die(head, "expired");
+        }
+    }
+
+    fn drop_excess(&mut self) {
+        let Settings { max_length, max_bytes, overflow, .. } = self.settings;
+        if overflow != Overflow::DropHead {
+            return;
+        }
+        while let Some(head) = self.head()
+            && (max_length.is_some_and(|max| self.ready().count() as u64 > max)
+                || max_bytes.is_some_and(|max| self.ready_bytes() > max))
+        {
+            self.die(head, "maxlen");
+        }
+    }
+
+    fn publish(&mut self, message: &crate::message::Message) {
+        let body = String::from_utf8_lossy(message.body()).into_owned();
+        let Settings { max_length, max_bytes, overflow, message_ttl, max_priority, .. } =
+            self.settings;
+        let full = max_length.is_some_and(|max| self.ready().count() as u64 + 1 > max)
+            || max_bytes.is_some_and(|max| self.ready_bytes() + body.len() as u64 > max);
+        if full && overflow != Overflow::DropHead {
+            if overflow == Overflow::RejectPublishDlx {
+                self.say_dead(&body, "maxlen");
+            }
+            return self.said.push("no".into());
+        }
+        let lives = [message.ttl().unwrap(), message_ttl].into_iter().flatten().min();
+        let handed_over = self.ready().count() == 0 && self.next_in_line().is_some();
+        self.messages.push(Message {
+            body,
+            place: Place::Ready,
+            came_back: 0,
+            priority: message.properties().priority().unwrap_or(0).min(max_priority),
+            expires: lives.map_or(u64::MAX, |life| self.now + life),
+        });
+        if handed_over {
+            self.serve();
+        } else {
+            self.expire();
+            self.drop_excess();
+        }
     }
 
     fn consumer(&mut self, id: u64) -> Option<&mut Consumer> {
@@ -53,179 +145,250 @@ impl Model {
     }
 
     fn line_up(&mut self, id: u64) {
-        self.clock += 1;
-        let clock = self.clock;
+        self.ticks += 1;
+        let (tick, passive) = (self.ticks, self.settings.single_active && self.active != Some(id));
         if let Some(Consumer { terms, holds, in_line_since }) = self.consumer(id) {
             let held_back = !terms.no_ack && terms.prefetch > 0 && *holds >= terms.prefetch;
-            match terms.window > 0 && !held_back {
-                true => *in_line_since = in_line_since.or(Some(clock)),
+            match terms.window > 0 && !held_back && !passive {
+                true => *in_line_since = in_line_since.or(Some(tick)),
                 false => *in_line_since = None,
             }
         }
     }
 
+    fn next_in_line(&mut self) -> Option<&mut Consumer> {
+        let in_line = self.consumers.iter_mut().filter(|consumer| consumer.in_line_since.is_some());
+        in_line.min_by_key(|consumer| (Reverse(consumer.terms.priority), consumer.in_line_since))
+    }
+
+    /// Hands the head to the consumer whose turn it is, if there are both.
+    fn serve(&mut self) -> bool {
+        let Some(at) = self.head() else { return false };
+        let Some(consumer) = self.next_in_line() else { return false };
+        let id = consumer.terms.consumer.0;
+        consumer.terms.window -= 1;
+        consumer.in_line_since = None;
+        let mut place = Place::Gone;
+        if !consumer.terms.no_ack {
+            consumer.holds += 1;
+            place = Place::Held(Some(id));
+        }
+        self.messages[at].place = place;
+        self.said.push(format!("{} to {id}", self.shown(at)));
+        self.line_up(id);
+        true
+    }
+
+    fn shown(&self, at: usize) -> String {
+        let Message { body, came_back, .. } = &self.messages[at];
+        let counting = self.settings.kind == Kind::Quorum || self.settings.delivery_limit.is_some();
+        let again = match came_back {
+            0 => String::new(),
+            times if counting => format!(" again ({times})"),
+            _ => " again".into(),
+        };
+        format!("{body}#{}{again}", at + 1)
+    }
+
     fn dispatch(&mut self) {
-        while let Some(at) = self.first_ready() {
-            let in_line =
-                self.consumers.iter_mut().filter(|consumer| consumer.in_line_since.is_some());
-            let Some(consumer) =
-                in_line.min_by_key(|consumer| (-consumer.terms.priority, consumer.in_line_since))
-            else {
-                return;
-            };
-            let id = consumer.terms.consumer.0;
-            consumer.terms.window -= 1;
-            consumer.in_line_since = None;
-            let message = &mut self.messages[at];
-            message.place = Place::Gone;
-            if !consumer.terms.no_ack {
-                consumer.holds += 1;
-                message.place = Place::Held(Some(id));
-            }
-            let again = if message.again { " again" } else { "" };
-            self.said.push(format!("{}#{}{again} to {id}", message.body, at + 1));
-            self.line_up(id);
+        self.expire();
+        while self.serve() {
+            self.expire();
         }
     }
 
-    fn settle(&mut self, ids: &[MessageId], place: Place) {
+    fn settle(&mut self, ids: &[MessageId], mut with: impl FnMut(&mut Self, usize)) {
         for id in ids {
-            let Some(message) = self.messages.get_mut(id.0 as usize - 1) else { continue };
-            let Place::Held(holder) = message.place else { continue };
-            message.place = place;
-            message.again |= place == Place::Ready;
-            if let Some(consumer) = holder.and_then(|holder| self.consumer(holder)) {
-                consumer.holds -= 1;
-            }
-            if let Some(holder) = holder {
+            let at = id.0 as usize - 1;
+            let Some(Message { place: Place::Held(holder), .. }) = self.messages.get(at) else {
+                continue;
+            };
+            if let Some(holder) = *holder {
+                if let Some(consumer) = self.consumer(holder) {
+                    consumer.holds -= 1;
+                }
                 self.line_up(holder);
             }
+            with(self, at);
+        }
+        self.drop_excess();
+        self.dispatch();
+    }
+
+    fn come_back(&mut self, at: usize) {
+        self.messages[at].came_back += 1;
+        if self.settings.delivery_limit.is_some_and(|limit| self.messages[at].came_back > limit) {
+            self.die(at, "delivery_limit");
+        } else {
+            self.messages[at].place = Place::Ready;
         }
     }
 
-    fn subscribe(&mut self, terms: Subscription) {
+    fn subscribe(&mut self, terms: &Subscription) {
         let exclusive = self.consumers.iter().any(|consumer| consumer.terms.exclusive);
-        if exclusive || (terms.exclusive && !self.consumers.is_empty()) {
-            self.said.push("ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use".into());
-            return;
+        let alone = self.settings.single_active || !self.consumers.is_empty();
+        if exclusive || (terms.exclusive && alone) {
+            let no = "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use";
+            return self.said.push(no.into());
         }
         let id = terms.consumer.0;
         self.said.push(format!("{id} is in"));
-        self.consumers.push(Consumer { terms, holds: 0, in_line_since: None });
+        self.consumers.push(Consumer { terms: terms.clone(), holds: 0, in_line_since: None });
+        self.active = self.active.or(Some(id));
         self.line_up(id);
+        self.dispatch();
+    }
+
+    fn unsubscribe(&mut self, id: u64) {
+        if self.consumer(id).is_none() {
+            return;
+        }
+        self.last_used = Some(self.now);
+        self.consumers.retain(|other| other.terms.consumer.0 != id);
+        if self.active == Some(id) {
+            let highest = self.consumers.iter().map(|other| other.terms.priority).max();
+            let next = self.consumers.iter().find(|other| Some(other.terms.priority) == highest);
+            self.active = next.map(|other| other.terms.consumer.0);
+            if self.settings.single_active
+                && let Some(active) = self.active
+            {
+                self.line_up(active);
+            }
+        }
+        if self.settings.auto_delete && self.consumers.is_empty() {
+            return self.end(Deletion::Unused);
+        }
+        self.dispatch();
     }
 
     fn get(&mut self, no_ack: bool) {
-        let Some(at) = self.first_ready() else {
-            self.said.push("got nothing".into());
-            return;
-        };
-        let message = &mut self.messages[at];
-        message.place = if no_ack { Place::Gone } else { Place::Held(None) };
-        let again = if message.again { " again" } else { "" };
-        let got = format!("got {}#{}{again}", message.body, at + 1);
-        let left = self.ready();
-        self.said.push(format!("{got}, {left} left"));
+        self.last_used = Some(self.now);
+        self.expire();
+        let Some(at) = self.head() else { return self.said.push("got nothing".into()) };
+        self.messages[at].place = if no_ack { Place::Gone } else { Place::Held(None) };
+        let left = self.ready().count();
+        self.said.push(format!("got {}, {left} left", self.shown(at)));
+    }
+
+    fn end(&mut self, reason: Deletion) {
+        self.ended = true;
+        let mut ids: Vec<_> =
+            self.consumers.drain(..).map(|other| other.terms.consumer.0).collect();
+        ids.sort_unstable();
+        self.said.extend(ids.iter().map(|id| format!("{id} gone")));
+        self.said.push(format!("deleted with {}: {reason:?}", self.ready().count()));
+        self.messages.iter_mut().for_each(|message| message.place = Place::Gone);
+    }
+
+    fn delete(&mut self, if_unused: bool, if_empty: bool) {
+        let refused = |what| format!("PRECONDITION_FAILED - queue 'q' in vhost '/' {what}");
+        if if_unused && !self.consumers.is_empty() {
+            self.said.push(refused("in use"));
+        } else if if_empty && self.head().is_some() {
+            self.said.push(refused("not empty"));
+        } else {
+            self.end(Deletion::Requested);
+        }
+    }
+
+    fn due(&self) -> Option<u64> {
+        let message = self.head().map(|head| self.messages[head].expires);
+        let idle = self.settings.expires.filter(|_| self.consumers.is_empty() && !self.ended);
+        let idle = idle.map(|expires| self.last_used.map_or(0, |used| used + expires));
+        [message.filter(|due| *due < u64::MAX), idle].into_iter().flatten().min()
+    }
+
+    fn pass_time(&mut self) {
+        self.last_used = self.last_used.or(Some(self.now));
+        self.expire();
+        let idle = self.settings.expires.filter(|_| self.consumers.is_empty());
+        if let Some(expires) = idle
+            && self.last_used.is_some_and(|used| used + expires <= self.now)
+        {
+            self.end(Deletion::Expired);
+        }
     }
 
     fn apply(&mut self, command: &Command) -> Vec<String> {
         match command {
-            Command::Publish(message) => {
-                let body = String::from_utf8_lossy(message.body()).into_owned();
-                self.messages.push(Message { body, place: Place::Ready, again: false });
-            }
-            Command::Subscribe(terms) => self.subscribe(terms.clone()),
-            Command::Unsubscribe { consumer } => {
-                self.consumers.retain(|other| other.terms.consumer != *consumer);
-            }
+            Command::Publish(message) => self.publish(message),
+            Command::Subscribe(terms) => self.subscribe(terms),
+            Command::Unsubscribe { consumer } => self.unsubscribe(consumer.0),
             Command::Grant { consumer, deliveries } => {
                 if let Some(consumer) = self.consumer(consumer.0) {
                     consumer.terms.window += deliveries;
                 }
                 self.line_up(consumer.0);
+                self.dispatch();
             }
             Command::SetPrefetch { consumer, prefetch } => {
                 if let Some(consumer) = self.consumer(consumer.0) {
                     consumer.terms.prefetch = *prefetch;
                 }
                 self.line_up(consumer.0);
+                self.dispatch();
             }
-            Command::Ack { ids } | Command::Reject { ids } => self.settle(ids, Place::Gone),
-            Command::Requeue { ids } => self.settle(ids, Place::Ready),
+            Command::Ack { ids } => {
+                self.settle(ids, |model, at| model.messages[at].place = Place::Gone);
+            }
+            Command::Reject { ids } => self.settle(ids, |model, at| model.die(at, "rejected")),
+            Command::Requeue { ids } => self.settle(ids, Self::come_back),
             Command::Get { no_ack } => self.get(*no_ack),
             Command::Purge => {
-                self.said.push(format!("purged {}", self.ready()));
+                self.said.push(format!("purged {}", self.ready().count()));
                 let ready =
                     self.messages.iter_mut().filter(|message| message.place == Place::Ready);
                 ready.for_each(|message| message.place = Place::Gone);
             }
-            Command::Delete { .. } | Command::Expire => {}
+            Command::Delete { if_unused, if_empty } => self.delete(*if_unused, *if_empty),
+            Command::Touch => self.last_used = Some(self.now),
+            Command::Expire => self.pass_time(),
         }
-        self.dispatch();
         std::mem::take(&mut self.said)
     }
 }
 
-/// One step; subscriptions are numbered as they come, everything else is aimed at small numbers.
-#[derive(Debug, Clone)]
-enum Step {
-    Publish,
-    Subscribe { no_ack: bool, exclusive: bool, prefetch: u32, priority: i32, window: u32 },
-    Other(Command),
-}
-
-fn any_step() -> impl Strategy<Value = Step> {
-    let consumer = || (1_u64..8).prop_map(ConsumerId);
-    let ids = || vec((1_u64..30).prop_map(MessageId), 0..6);
-    let subscribe = (any::<bool>(), prop::bool::weighted(0.05), 0_u32..4, 0_i32..2, 0_u32..6);
-    prop_oneof![
-        8 => Just(Step::Publish),
-        3 => subscribe.prop_map(|(no_ack, exclusive, prefetch, priority, window)| {
-            Step::Subscribe { no_ack, exclusive, prefetch, priority, window }
-        }),
-        1 => consumer().prop_map(|consumer| Step::Other(Command::Unsubscribe { consumer })),
-        3 => (consumer(), 0_u32..4).prop_map(|(consumer, deliveries)| {
-            Step::Other(Command::Grant { consumer, deliveries })
-        }),
-        1 => (consumer(), 0_u32..4).prop_map(|(consumer, prefetch)| {
-            Step::Other(Command::SetPrefetch { consumer, prefetch })
-        }),
-        3 => ids().prop_map(|ids| Step::Other(Command::Ack { ids })),
-        3 => ids().prop_map(|ids| Step::Other(Command::Requeue { ids })),
-        1 => ids().prop_map(|ids| Step::Other(Command::Reject { ids })),
-        2 => any::<bool>().prop_map(|no_ack| Step::Other(Command::Get { no_ack })),
-        1 => Just(Step::Other(Command::Purge)),
-    ]
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
 
-    /// Whatever is asked of it, the queue does what the model does, in the same order.
+    /// Whatever it was declared with and whatever is asked of it, the queue does what the model
+    /// does, in the same order.
     #[test]
-    fn the_queue_agrees_with_the_model(steps in vec(any_step(), 0..80)) {
-        let mut bench = Bench::new();
-        let mut model = Model::default();
-        let (mut published, mut subscribed) = (0, 0);
+    fn the_queue_agrees_with_the_model((settings, steps) in any_history()) {
+        let mut bench = Bench::with(|plain| *plain = settings.clone());
+        let mut model = Model::new(settings);
+        model.now = bench.now.0;
+        let mut published = 0;
         for step in steps {
-            let command = match step {
-                Step::Publish => {
+            let mut commands = Vec::new();
+            match step {
+                Step::Publish(what) => {
                     published += 1;
-                    Command::Publish(sample::message("e", "k", format!("m{published}").as_bytes()))
+                    commands.push(publish(published, &what));
                 }
-                Step::Subscribe { no_ack, exclusive, prefetch, priority, window } => {
-                    subscribed += 1;
-                    let terms = subscription(subscribed);
-                    Command::Subscribe(Subscription { no_ack, exclusive, prefetch, priority, window, ..terms })
+                Step::Wait(time) => {
+                    bench.now = bench.now.after(time);
+                    model.now += time;
+                    if bench.queue.next_deadline().is_some_and(|due| due <= bench.now) {
+                        commands.push(Command::Expire);
+                    }
                 }
-                Step::Other(command) => command,
-            };
-            prop_assert_eq!(bench.apply(command.clone()), model.apply(&command), "{:?}", command);
-            let held = model.messages.iter().filter(|message| matches!(message.place, Place::Held(_)));
+                Step::Buffers => bench.queue.release_buffers(),
+                Step::Other(command) => commands.push(command),
+            }
+            for command in commands {
+                prop_assert_eq!(bench.apply(command.clone()), model.apply(&command), "{:?}", command);
+            }
             let counts = bench.queue.counts();
-            prop_assert_eq!(counts.ready, model.ready() as u64);
-            prop_assert_eq!(counts.unacked, held.count() as u64);
+            prop_assert_eq!(counts.ready, model.ready().count() as u64);
+            prop_assert_eq!(counts.ready_bytes, model.ready_bytes());
+            prop_assert_eq!(counts.unacked, model.held() as u64);
             prop_assert_eq!(counts.consumers as usize, model.consumers.len());
+            prop_assert_eq!(counts.retained_bytes == 0, counts.ready + counts.unacked == 0);
+            prop_assert_eq!(bench.queue.next_deadline(), model.due().map(Timestamp));
+            if model.ended {
+                break;
+            }
         }
     }
 }

@@ -1,0 +1,189 @@
+//! The `x-` arguments of `queue.declare`: checked one by one, and made into [`Settings`].
+//!
+//! A known argument with a wrong type or value is refused by name, in RabbitMQ's notation.
+//! Unknown ones are carried and ignored.
+
+use broker_protocol::table::{FieldTable, Value};
+
+use crate::arguments::{invalid, unacceptable};
+use crate::name::Name;
+use crate::queue::settings::{DeadLetterTo, Kind, Overflow, Settings};
+use crate::refusal::Refusal;
+
+/// Arguments that have to be the same when a queue is declared again, in the order of checking.
+pub(crate) const COMPARED: [&str; 17] = [
+    "x-expires",
+    "x-message-ttl",
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-dead-letter-strategy",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-max-in-memory-length",
+    "x-max-in-memory-bytes",
+    "x-max-priority",
+    "x-overflow",
+    "x-queue-mode",
+    "x-queue-version",
+    "x-single-active-consumer",
+    "x-queue-type",
+    "x-delivery-limit",
+    "x-quorum-initial-group-size",
+];
+
+/// Arguments under the name of the queue they are for.
+struct Arguments<'a> {
+    table: &'a FieldTable,
+    entity: String,
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// What `arguments` make of this queue.
+    ///
+    /// # Errors
+    ///
+    /// 406 with the name of the argument that is wrong.
+    pub(crate) fn with_arguments(mut self, table: &FieldTable) -> Result<Self, Refusal> {
+        if table.is_empty() {
+            return Ok(self);
+        }
+        let entity = format!("queue '{}' in vhost '{}'", self.name, self.vhost);
+        let arguments = Arguments { table, entity };
+        self.expires = arguments.expires()?;
+        self.message_ttl = arguments.number("x-message-ttl")?;
+        self.dead_letter = arguments.dead_letter()?;
+        self.max_length = arguments.number("x-max-length")?;
+        self.max_bytes = arguments.number("x-max-length-bytes")?;
+        self.max_priority = arguments.max_priority()?;
+        self.overflow = arguments.overflow()?;
+        self.single_active = arguments.truth("x-single-active-consumer")?;
+        self.kind = arguments.kind()?;
+        let limit = arguments.number("x-delivery-limit")?;
+        self.delivery_limit = limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
+        arguments.check_the_rest()?;
+        Ok(self)
+    }
+}
+
+// === impl Arguments ===
+
+impl Arguments<'_> {
+    fn refuse(&self, key: &str, reason: impl std::fmt::Display) -> Refusal {
+        invalid(key, &self.entity, reason)
+    }
+
+    /// A whole number that is not negative.
+    fn number(&self, key: &str) -> Result<Option<u64>, Refusal> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let Some(number) = value.as_i64() else {
+            return Err(self.refuse(key, unacceptable(value)));
+        };
+        match u64::try_from(number) {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(self.refuse(key, format_args!("{{value_negative,{number}}}"))),
+        }
+    }
+
+    fn text(&self, key: &str) -> Result<Option<&str>, Refusal> {
+        match self.table.get(key) {
+            None => Ok(None),
+            Some(value) => match value.as_str() {
+                Some(text) => Ok(Some(text)),
+                None => Err(self.refuse(key, unacceptable(value))),
+            },
+        }
+    }
+
+    fn truth(&self, key: &str) -> Result<bool, Refusal> {
+        match self.table.get(key) {
+            None => Ok(false),
+            Some(Value::Bool(value)) => Ok(*value),
+            Some(other) => Err(self.refuse(key, unacceptable(other))),
+        }
+    }
+
+    /// One of the words that the argument knows, if it is there.
+    fn word<T: Copy>(
+        &self,
+        key: &str,
+        words: &[(&str, T)],
+        no: &str,
+    ) -> Result<Option<T>, Refusal> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        let known = words.iter().find(|(word, _)| *word == text);
+        known.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| self.refuse(key, no))
+    }
+
+    fn expires(&self) -> Result<Option<u64>, Refusal> {
+        match self.number("x-expires")? {
+            Some(0) => Err(self.refuse("x-expires", "{value_zero,0}")),
+            other => Ok(other),
+        }
+    }
+
+    fn max_priority(&self) -> Result<u8, Refusal> {
+        let highest = self.number("x-max-priority")?.unwrap_or(0);
+        u8::try_from(highest).map_err(|_| {
+            self.refuse("x-max-priority", format_args!("{{max_value_exceeded,{highest}}}"))
+        })
+    }
+
+    fn overflow(&self) -> Result<Overflow, Refusal> {
+        let words = [
+            ("drop-head", Overflow::DropHead),
+            ("reject-publish", Overflow::RejectPublish),
+            ("reject-publish-dlx", Overflow::RejectPublishDlx),
+        ];
+        Ok(self.word("x-overflow", &words, "invalid_overflow")?.unwrap_or_default())
+    }
+
+    fn kind(&self) -> Result<Kind, Refusal> {
+        let Some(text) = self.text("x-queue-type")? else { return Ok(Kind::Classic) };
+        match text {
+            "classic" => Ok(Kind::Classic),
+            "quorum" => Ok(Kind::Quorum),
+            other => {
+                let reason = format_args!("\"unsupported queue type '{other}'\"");
+                Err(self.refuse("x-queue-type", reason))
+            }
+        }
+    }
+
+    fn dead_letter(&self) -> Result<Option<DeadLetterTo>, Refusal> {
+        let exchange = self.text("x-dead-letter-exchange")?.map(Name::new);
+        let routing_key = self.text("x-dead-letter-routing-key")?.map(Name::new);
+        match exchange {
+            Some(exchange) => Ok(Some(DeadLetterTo { exchange, routing_key })),
+            None if routing_key.is_some() => {
+                let key = "x-dead-letter-routing-key";
+                Err(self.refuse(key, "routing_key_but_no_dlx_defined"))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Arguments that are checked though nothing here depends on them.
+    fn check_the_rest(&self) -> Result<(), Refusal> {
+        let strategies = [("at-most-once", ()), ("at-least-once", ())];
+        self.word("x-dead-letter-strategy", &strategies, "invalid_dlx_strategy")?;
+        self.word("x-queue-mode", &[("default", ()), ("lazy", ())], "invalid_queue_mode")?;
+        let locators =
+            [("client-local", ()), ("balanced", ()), ("random", ()), ("least-leaders", ())];
+        self.word("x-queue-leader-locator", &locators, "invalid_queue_locator_arg")?;
+        for key in [
+            "x-max-in-memory-length",
+            "x-max-in-memory-bytes",
+            "x-queue-version",
+            "x-consumer-timeout",
+            "x-quorum-initial-group-size",
+        ] {
+            self.number(key)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

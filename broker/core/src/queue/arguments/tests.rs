@@ -1,0 +1,82 @@
+//! Arguments of a queue, right and wrong.
+
+use broker_protocol::table::{FieldTable, Value};
+
+use crate::queue::{DeadLetterTo, Kind, Overflow, Settings};
+
+fn plain() -> Settings {
+    Settings::new("/".into(), "q".into())
+}
+
+fn parse(arguments: &[(&str, Value)]) -> Result<Settings, String> {
+    let table: FieldTable = arguments.iter().cloned().collect();
+    plain().with_arguments(&table).map_err(|refusal| refusal.text)
+}
+
+#[test]
+fn known_arguments_become_settings() {
+    let settings = parse(&[
+        ("x-expires", Value::I64(60_000)),
+        ("x-message-ttl", Value::U8(0)),
+        ("x-max-length", Value::I32(5)),
+        ("x-max-length-bytes", Value::I16(7)),
+        ("x-overflow", "reject-publish".into()),
+        ("x-dead-letter-exchange", "".into()),
+        ("x-dead-letter-routing-key", "k".into()),
+        ("x-max-priority", Value::I32(255)),
+        ("x-single-active-consumer", true.into()),
+        ("x-queue-type", "quorum".into()),
+        ("x-delivery-limit", Value::I64(3)),
+        ("x-queue-mode", "lazy".into()),
+        ("x-of-the-application", Value::Void),
+    ]);
+    let expected = Settings {
+        expires: Some(60_000),
+        message_ttl: Some(0),
+        max_length: Some(5),
+        max_bytes: Some(7),
+        overflow: Overflow::RejectPublish,
+        dead_letter: Some(DeadLetterTo { exchange: "".into(), routing_key: Some("k".into()) }),
+        max_priority: 255,
+        single_active: true,
+        kind: Kind::Quorum,
+        delivery_limit: Some(3),
+        ..plain()
+    };
+    assert_eq!(settings, Ok(expected));
+    assert_eq!(parse(&[]), Ok(plain()));
+}
+
+#[test]
+fn known_arguments_with_wrong_values_are_refused_by_name() {
+    let text = || Value::from("1");
+    #[rustfmt::skip]
+    let cases = [
+        ("x-expires",                 text(),             "{unacceptable_type,longstr}"),
+        ("x-expires",                 Value::I32(0),      "{value_zero,0}"),
+        ("x-expires",                 Value::I32(-1),     "{value_negative,-1}"),
+        ("x-message-ttl",             text(),             "{unacceptable_type,longstr}"),
+        ("x-message-ttl",             Value::I64(-5),     "{value_negative,-5}"),
+        ("x-message-ttl",             Value::F64(0),      "{unacceptable_type,double}"),
+        ("x-max-length",              Value::I32(-1),     "{value_negative,-1}"),
+        ("x-max-length-bytes",        Value::Bool(true),  "{unacceptable_type,bool}"),
+        ("x-overflow",                text(),             "invalid_overflow"),
+        ("x-overflow",                Value::I32(1),      "{unacceptable_type,signedint}"),
+        ("x-dead-letter-exchange",    Value::I32(1),      "{unacceptable_type,signedint}"),
+        ("x-dead-letter-routing-key", text(),             "routing_key_but_no_dlx_defined"),
+        ("x-dead-letter-strategy",    text(),             "invalid_dlx_strategy"),
+        ("x-max-priority",            Value::I32(256),    "{max_value_exceeded,256}"),
+        ("x-max-priority",            Value::I32(-1),     "{value_negative,-1}"),
+        ("x-single-active-consumer",  text(),             "{unacceptable_type,longstr}"),
+        ("x-queue-type",              text(),             "\"unsupported queue type '1'\""),
+        ("x-queue-mode",              text(),             "invalid_queue_mode"),
+        ("x-delivery-limit",          Value::I32(-1),     "{value_negative,-1}"),
+        ("x-quorum-initial-group-size", text(),           "{unacceptable_type,longstr}"),
+    ];
+    for (name, value, reason) in cases {
+        let expected = format!(
+            "PRECONDITION_FAILED - invalid arg '{name}' for queue 'q' in vhost '/': {reason}"
+        );
+        assert_eq!(parse(&[(name, value.clone())]), Err(expected), "{name} {value:?}");
+    }
+}

@@ -1,0 +1,183 @@
+//! Dead-lettering: what a message carries to say how, where and why it died.
+//!
+//! Header `x-death` lists each queue and reason once, the latest first, with how often and when
+//! first; `x-first-death-*` and `x-last-death-*` hold the ends of the story. A message that comes
+//! round to a queue it died in before, with no rejection by a client on the way, would go round
+//! for ever: it is dropped.
+
+use broker_protocol::properties::Properties;
+use broker_protocol::table::{FieldTable, Value};
+
+use crate::message::Message;
+use crate::queue::settings::{DeadLetterTo, Settings};
+use crate::queue::{Effect, Queue};
+use crate::time::Timestamp;
+
+const DEATHS: &str = "x-death";
+const REJECTED: &str = "rejected";
+
+/// Why a message died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A consumer refused it without requeueing.
+    Rejected,
+    /// Its time ran out.
+    Expired,
+    /// The queue was full.
+    MaxLength,
+    /// It was delivered too often.
+    DeliveryLimit,
+}
+
+// === impl Reason ===
+
+impl Reason {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rejected => REJECTED,
+            Self::Expired => "expired",
+            Self::MaxLength => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
+        }
+    }
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// Sends a dead message on its way, if there is one to send it on.
+    pub(super) fn dead_letter(
+        &self,
+        message: &Message,
+        reason: Reason,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(to) = &self.settings.dead_letter
+            && let Some(message) = obituary(message, &self.settings, to, reason, now)
+        {
+            effects.push(Effect::DeadLetter { message });
+        }
+    }
+}
+
+/// Whether a dead message has come round to `queue` without anyone having wanted it to.
+pub(super) fn goes_in_circles(message: &Message, queue: &str) -> bool {
+    if !message.is_dead_by_itself() {
+        return false;
+    }
+    let headers = message.properties().headers().unwrap_or_default();
+    let Some(Value::Array(deaths)) = headers.get(DEATHS) else { return false };
+    for death in deaths {
+        let Value::Table(death) = death else { continue };
+        if text(death, "reason") == Some(REJECTED) {
+            return false;
+        }
+        if text(death, "queue") == Some(queue) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The message as it leaves for the dead-letter exchange.
+fn obituary(
+    message: &Message,
+    settings: &Settings,
+    to: &DeadLetterTo,
+    reason: Reason,
+    now: Timestamp,
+) -> Option<Message> {
+    let mut properties = message.properties().to_properties().ok()?;
+    let expiration = properties.expiration.take();
+    let headers = properties.headers.get_or_insert_default();
+    let death = death(message, headers, settings, reason, expiration, now);
+    record(headers, death, message.exchange(), &settings.name, reason.name());
+    if to.routing_key.is_some() {
+        headers.remove("CC");
+    }
+    let key = to.routing_key.as_deref().unwrap_or(message.routing_key());
+    let mut dead = rebuild(&to.exchange, key, &properties, message)?;
+    dead.mark_dead(reason != Reason::Rejected);
+    Some(dead)
+}
+
+pub(super) fn rebuild(
+    exchange: &str,
+    key: &str,
+    properties: &Properties<'_>,
+    message: &Message,
+) -> Option<Message> {
+    Message::build(exchange, key, properties, message.body())
+}
+
+/// A new entry of the history, its fields in the order of their names.
+fn death(
+    message: &Message,
+    headers: &FieldTable,
+    settings: &Settings,
+    reason: Reason,
+    expiration: Option<&str>,
+    now: Timestamp,
+) -> FieldTable {
+    let mut keys = vec![Value::from(message.routing_key())];
+    for name in ["CC", "BCC"] {
+        if let Some(Value::Array(more)) = headers.get(name) {
+            keys.extend(more.iter().filter(|key| key.as_str().is_some()).cloned());
+        }
+    }
+    let mut death = FieldTable::new();
+    death.insert("count", 1_i64);
+    death.insert("exchange", message.exchange());
+    if let Some(expiration) = expiration {
+        death.insert("original-expiration", expiration);
+    }
+    death.insert("queue", &*settings.name);
+    death.insert("reason", reason.name());
+    death.insert("routing-keys", keys);
+    death.insert("time", Value::Timestamp(now.0 / 1_000));
+    death
+}
+
+/// Puts `death` at the front of the history, or counts it if the queue and reason are in it.
+fn record(headers: &mut FieldTable, death: FieldTable, exchange: &str, queue: &str, reason: &str) {
+    let ends = [("exchange", exchange), ("queue", queue), ("reason", reason)];
+    let mut history = match headers.remove(DEATHS) {
+        Some(Value::Array(deaths)) => deaths,
+        _ => {
+            for (name, value) in ends {
+                headers.insert(format!("x-first-death-{name}"), value);
+            }
+            Vec::new()
+        }
+    };
+    let same = |entry: &Value| match entry {
+        Value::Table(entry) => {
+            text(entry, "queue") == Some(queue) && text(entry, "reason") == Some(reason)
+        }
+        _ => false,
+    };
+    let latest = match history.iter().position(same) {
+        Some(at) => counted(history.remove(at)),
+        None => Value::Table(death),
+    };
+    history.insert(0, latest);
+    headers.insert(DEATHS, history);
+    for (name, value) in ends {
+        headers.insert(format!("x-last-death-{name}"), value);
+    }
+}
+
+fn counted(death: Value) -> Value {
+    let Value::Table(mut death) = death else { return death };
+    let count = death.get("count").and_then(Value::as_i64).unwrap_or(0);
+    death.insert("count", count.saturating_add(1));
+    Value::Table(death)
+}
+
+fn text<'a>(table: &'a FieldTable, name: &str) -> Option<&'a str> {
+    table.get(name).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! A bounded queue: how many messages and bytes of bodies may wait, and what happens to the rest.
+
+use crate::message::Message;
+use crate::queue::dead_letter::Reason;
+use crate::queue::settings::{Overflow, Settings};
+use crate::queue::{Effect, Queue};
+use crate::time::Timestamp;
+
+// === impl Queue ===
+
+impl Queue {
+    /// Whether a full queue refuses this message. Counted as if it had to wait, as RabbitMQ does.
+    pub(super) fn refuses(
+        &self,
+        message: &Message,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Settings { max_length, max_bytes, overflow, .. } = &*self.settings;
+        if *overflow == Overflow::DropHead {
+            return false;
+        }
+        let length = self.ready.len() as u64 + 1;
+        let bytes = self.ready.body_bytes() + message.body_len() as u64;
+        if max_length.is_none_or(|max| length <= max) && max_bytes.is_none_or(|max| bytes <= max) {
+            return false;
+        }
+        if *overflow == Overflow::RejectPublishDlx {
+            self.dead_letter(message, Reason::MaxLength, now, effects);
+        }
+        effects.push(Effect::PublishRefused);
+        true
+    }
+
+    /// Makes room from the head.
+    pub(super) fn drop_excess(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let Settings { max_length, max_bytes, overflow, .. } = &*self.settings;
+        let (max_length, max_bytes) = (*max_length, *max_bytes);
+        if *overflow != Overflow::DropHead || (max_length.is_none() && max_bytes.is_none()) {
+            return;
+        }
+        while (max_length.is_some_and(|max| self.ready.len() as u64 > max)
+            || max_bytes.is_some_and(|max| self.ready.body_bytes() > max))
+            && let Some(entry) = self.ready.pop()
+        {
+            self.dead_letter(&entry.message, Reason::MaxLength, now, effects);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Random histories of a queue: what it was declared with, and what is asked of it.
+
+use broker_protocol::properties::Properties;
+use proptest::collection::vec;
+use proptest::option::weighted;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::id::{ConsumerId, MessageId};
+use crate::message::sample;
+use crate::queue::tests::subscription;
+use crate::queue::{Command, DeadLetterTo, Kind, Overflow, Settings, Subscription};
+
+/// One step. Subscriptions are numbered as they come; all else is aimed at small numbers.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Publish(Publish),
+    Wait(u64),
+    Buffers,
+    Other(Command),
+}
+
+/// A message to be.
+#[derive(Debug, Clone)]
+pub(super) struct Publish {
+    padding: usize,
+    ttl: Option<u64>,
+    priority: Option<u8>,
+}
+
+/// The command that publishes the `number`th message.
+pub(super) fn publish(number: u64, what: &Publish) -> Command {
+    let expiration = what.ttl.map(|ttl| ttl.to_string());
+    let expiration = expiration.as_deref();
+    let properties = Properties { expiration, priority: what.priority, ..Properties::default() };
+    let body = format!("m{number}{}", "x".repeat(what.padding));
+    Command::Publish(sample::with("e", "k", &properties, body.as_bytes()))
+}
+
+pub(super) fn any_history() -> impl Strategy<Value = (Settings, Vec<Step>)> {
+    (any_settings(), vec(any_step(), 0..80)).prop_map(|(settings, mut steps)| {
+        let mut consumers = 0;
+        for step in &mut steps {
+            if let Step::Other(Command::Subscribe(terms)) = step {
+                consumers += 1;
+                terms.consumer = ConsumerId(consumers);
+            }
+        }
+        (settings, steps)
+    })
+}
+
+fn any_settings() -> impl Strategy<Value = Settings> {
+    let lives = (weighted(0.2, 1_u64..60), weighted(0.3, 0_u64..20));
+    let limits = (weighted(0.3, 0_u64..6), weighted(0.2, 0_u64..40));
+    let overflows = [Overflow::DropHead, Overflow::RejectPublish, Overflow::RejectPublishDlx];
+    let rest = (any::<bool>(), select(vec![0_u8, 0, 1, 4]), weighted(0.3, 0_u32..3));
+    let odd = (prop::bool::weighted(0.2), prop::bool::weighted(0.3), any::<bool>());
+    (lives, limits, select(overflows.to_vec()), rest, odd).prop_map(
+        |(
+            (expires, ttl),
+            (length, bytes),
+            overflow,
+            (dead, priority, limit),
+            (auto, single, quorum),
+        )| {
+            Settings {
+                auto_delete: auto,
+                kind: if quorum { Kind::Quorum } else { Kind::Classic },
+                expires,
+                message_ttl: ttl,
+                max_length: length,
+                max_bytes: bytes,
+                overflow,
+                dead_letter: dead
+                    .then(|| DeadLetterTo { exchange: "dlx".into(), routing_key: None }),
+                max_priority: priority,
+                single_active: single,
+                delivery_limit: limit,
+                ..Settings::new("/".into(), "q".into())
+            }
+        },
+    )
+}
+
+fn any_publish() -> impl Strategy<Value = Publish> {
+    let what = (0_usize..12, weighted(0.2, 0_u64..30), weighted(0.5, 0_u8..6));
+    what.prop_map(|(padding, ttl, priority)| Publish { padding, ttl, priority })
+}
+
+fn any_subscription() -> impl Strategy<Value = Subscription> {
+    let terms = (any::<bool>(), prop::bool::weighted(0.05), 0_u32..4, 0_i32..2, 0_u32..6);
+    terms.prop_map(|(no_ack, exclusive, prefetch, priority, window)| Subscription {
+        no_ack,
+        exclusive,
+        prefetch,
+        priority,
+        window,
+        ..subscription(0)
+    })
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let consumer = || (1_u64..8).prop_map(ConsumerId);
+    let ids = || vec((1_u64..30).prop_map(MessageId), 0..6);
+    let command = prop_oneof![
+        30 => any_subscription().prop_map(Command::Subscribe),
+        10 => consumer().prop_map(|consumer| Command::Unsubscribe { consumer }),
+        30 => (consumer(), 0_u32..4)
+            .prop_map(|(consumer, deliveries)| Command::Grant { consumer, deliveries }),
+        10 => (consumer(), 0_u32..4)
+            .prop_map(|(consumer, prefetch)| Command::SetPrefetch { consumer, prefetch }),
+        30 => ids().prop_map(|ids| Command::Ack { ids }),
+        30 => ids().prop_map(|ids| Command::Requeue { ids }),
+        10 => ids().prop_map(|ids| Command::Reject { ids }),
+        20 => any::<bool>().prop_map(|no_ack| Command::Get { no_ack }),
+        5 => Just(Command::Purge),
+        5 => Just(Command::Touch),
+        5 => Just(Command::Expire),
+        2 => any::<(bool, bool)>()
+            .prop_map(|(if_unused, if_empty)| Command::Delete { if_unused, if_empty }),
+    ];
+    prop_oneof![
+        8 => any_publish().prop_map(Step::Publish),
+        3 => (0_u64..15).prop_map(Step::Wait),
+        1 => Just(Step::Buffers),
+        18 => command.prop_map(Step::Other),
+    ]
+}
