@@ -41,6 +41,7 @@ use tokio::time::{Instant, Sleep};
 use crate::clock;
 use crate::connection::budget::Budget;
 use crate::connection::outgoing::Outgoing;
+use crate::connection::publish::Refused;
 use crate::connection::questions::Open;
 use crate::connection::socket::Socket;
 use crate::link::{Event, Link};
@@ -67,6 +68,9 @@ struct Task {
     budget: Budget,
     /// The question under way, whose answer the session waits for.
     question: Option<Open>,
+    /// Whether the session was answered and has to go on with what was parked.
+    answered: bool,
+    refused: Refused,
     /// Virtual host in use; empty before.
     vhost: Name,
     /// Whether the client has published, so that a lack of memory concerns it.
@@ -133,6 +137,8 @@ impl Task {
             outgoing: Outgoing::new(node.shards.len()),
             budget: Budget::default(),
             question: None,
+            answered: false,
+            refused: Refused::default(),
             vhost: Name::new(""),
             publishes: false,
             blocked: false,

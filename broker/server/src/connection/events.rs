@@ -46,10 +46,10 @@ impl Task {
         }
     }
 
-    /// Answers the question under way and goes on with what was parked.
+    /// Answers the question under way; [`Task::perform`] goes on with what was parked.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.session.answer(answer, self.now, &mut self.requests);
-        self.receive();
+        self.answered = true;
     }
 
     /// Tells a client that publishes that it is blocked, or no longer.

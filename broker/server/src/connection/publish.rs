@@ -2,10 +2,19 @@
 
 use std::sync::atomic::Ordering;
 
+use broker_core::refusal::Scope;
 use broker_core::topology::Vhost;
 use broker_session::{Publish, Request};
 
 use crate::connection::Task;
+
+/// Channels on which a publish was refused. What was read together with it and came after it on such a
+/// channel is not to be carried out; the session sees to what is read later.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    channels: Vec<u16>,
+    connection: bool,
+}
 
 /// Counted over a run of publishes, then added to the node's metrics at once.
 #[derive(Debug, Default)]
@@ -48,12 +57,17 @@ impl Task {
 
     fn route(&mut self, publish: Publish, vhost: &Vhost, tally: &mut Tally) {
         let Publish { id, mandatory, confirm, message } = publish;
-        if !self.session.is_open(id) {
+        if self.refused.covers(id.channel) {
             return;
         }
         tally.received += 1;
         if let Err(refusal) = vhost.route(&message, &mut self.targets) {
-            return self.session.refuse(id, refusal, &mut self.requests);
+            // On a channel that the client has closed since, the refusal comes too late to matter.
+            if self.session.is_open(id) {
+                self.refused.add(id.channel, refusal.scope);
+                self.session.refuse(id, refusal, &mut self.requests);
+            }
+            return;
         }
         let queues = self.targets.queues();
         let Some((last, others)) = queues.split_last() else {
@@ -78,6 +92,24 @@ impl Task {
             self.outgoing.publish(*queue, message.clone(), confirm);
         }
         self.outgoing.publish(*last, message, confirm);
+    }
+}
+
+// === impl Refused ===
+
+impl Refused {
+    fn add(&mut self, channel: u16, scope: Scope) {
+        self.channels.push(channel);
+        self.connection |= scope == Scope::Connection;
+    }
+
+    fn covers(&self, channel: u16) -> bool {
+        self.connection || self.channels.contains(&channel)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.channels.clear();
+        self.connection = false;
     }
 }
 

@@ -13,8 +13,10 @@ use crate::shard::work::Work;
 
 impl Task {
     /// Carries out the requests there are, and those that come of them.
+    ///
+    /// A loop and not a recursion: a client can send any number of methods in one go.
     pub(super) fn perform(&mut self) {
-        while !self.requests.is_empty() {
+        loop {
             let mut batch = std::mem::take(&mut self.requests);
             let mut requests = batch.drain(..);
             let mut next = requests.next();
@@ -28,10 +30,15 @@ impl Task {
                 };
             }
             drop(requests);
-            if self.requests.is_empty() {
-                self.requests = batch;
+            self.refused.clear();
+            if !self.requests.is_empty() {
+                continue;
+            }
+            self.requests = batch;
+            if !std::mem::take(&mut self.answered) {
                 return;
             }
+            self.session.receive(self.socket.input(), self.now, &mut self.requests);
         }
     }
 
