@@ -94,9 +94,9 @@ mod tests {
         BrokerCluster::new("orders", spec)
     }
 
-    #[test]
-    fn settings_become_the_variables_the_broker_reads() {
-        let cluster = cluster(json!({
+    /// Every setting there is.
+    fn all() -> Value {
+        json!({
             "logLevel": "debug",
             "logFormat": "json",
             "maxConnections": 500,
@@ -106,10 +106,22 @@ mod tests {
             "memoryWatermark": "1G",
             "heartbeat": "2m",
             "serverIdentity": "warren",
-        }));
+        })
+    }
 
+    #[test]
+    fn the_broker_reads_every_variable() {
+        let flags = concat!(env!("CARGO_MANIFEST_DIR"), "/../../broker/server/src/args.rs");
+        let flags = std::fs::read_to_string(flags).expect("the broker's flags");
+        for name in config_map(&cluster(all())).data.expect("data").keys() {
+            assert!(flags.contains(&format!("env = \"{name}\"")), "no flag reads {name}");
+        }
+    }
+
+    #[test]
+    fn settings_become_variables() {
         assert_eq!(
-            json!(config_map(&cluster).data),
+            json!(config_map(&cluster(all())).data),
             json!({
                 "WARREN_CHANNEL_MAX": "100",
                 "WARREN_FRAME_MAX": "8192",

@@ -2,7 +2,7 @@
 //! `charts/warren/ci/`, and what it renders are objects Kubernetes knows.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -102,11 +102,26 @@ fn rights_are_the_least_that_do() {
 }
 
 #[test]
+fn the_operator_reads_every_variable_it_is_given() {
+    let Some(helm) = Helm::find() else { return };
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/main.rs");
+    let program = fs::read_to_string(program).expect("the operator's flags");
+    for document in VALUES.into_iter().flat_map(|values| helm.render(values)) {
+        let containers = &document["spec"]["template"]["spec"]["containers"];
+        for variable in containers[0]["env"].as_array().into_iter().flatten() {
+            let name = variable["name"].as_str().expect("a name");
+            assert!(program.contains(&format!("env = \"{name}\"")), "no flag reads {name}");
+        }
+    }
+}
+
+#[test]
 fn a_wrong_value_is_refused() {
     let Some(helm) = Helm::find() else { return };
     #[rustfmt::skip]
     let cases = [
         "replicas=many",
+        "concurrency=0",
         "image.pullPolicy=Sometimes",
         "image.digest=latest",
         "watchNamespaces=shop",
