@@ -1,12 +1,12 @@
 //! What can be asked of the topology, and what came of it.
 
+use std::sync::Arc;
+
 use broker_protocol::table::FieldTable;
 
 use crate::id::{ConnectionId, QueueId};
 use crate::name::Name;
 use crate::queue::Settings;
-
-use std::sync::Arc;
 
 /// One change to, or question about, the vhosts, exchanges, queues and bindings.
 #[derive(Debug, Clone)]

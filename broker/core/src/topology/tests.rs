@@ -1,5 +1,8 @@
 //! The topology's rules, as tables of commands and what comes of them.
 
+mod headers;
+mod refusals;
+
 use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::{FieldTable, Value};
 
@@ -96,87 +99,11 @@ impl Topology {
         }
     }
 
-    fn refusal(&mut self, command: Command) -> String {
-        self.apply(command).unwrap_err().text
-    }
-
     fn routed(&self, exchange: &str, key: &str) -> Vec<u64> {
         let mut targets = Targets::new();
         let message = sample::message(exchange, key, b"");
         self.snapshot().route("/", &message, &mut targets).unwrap();
         targets.queues().iter().map(|id| id.0).collect()
-    }
-}
-
-#[test]
-fn refusals_are_worded_as_rabbitmq_words_them() {
-    let mut topology = topology();
-    let mut alternate = exchange("alt", "topic");
-    alternate.arguments = arguments("alternate-exchange", "other");
-    topology.apply(Command::DeclareExchange(alternate)).unwrap();
-    topology.exchanges(&[("e", "direct")]);
-    topology.queues(&["q"]);
-    topology
-        .apply(Command::DeclareQueue(DeclareQueue { exclusive: true, ..queue("own") }))
-        .unwrap();
-    let short = |value: Value| DeclareQueue {
-        arguments: arguments("x-max-length", value),
-        ..queue("short")
-    };
-    topology.apply(Command::DeclareQueue(short(Value::I32(10)))).unwrap();
-    let same = topology.apply(Command::DeclareQueue(short(Value::I64(10)))).unwrap();
-    assert!(matches!(same, Outcome::Queue { created: false, .. }), "numbers compare by value");
-    topology.bindings(vec![to_queue("e", "q", "k")]);
-    let declare = Command::DeclareExchange;
-    let delete = |name: &str, if_unused| Command::DeleteExchange {
-        vhost: root(),
-        name: name.into(),
-        if_unused,
-    };
-    let locked = "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'own' in vhost '/'. \
-        It could be originally declared on another connection or the exclusive property value does \
-        not match that of the original declaration.";
-    #[rustfmt::skip]
-    let cases = [
-        (declare(exchange("e", "odd")), "COMMAND_INVALID - unknown exchange type 'odd'"),
-        (declare(exchange("", "direct")), "ACCESS_REFUSED - operation not permitted on the default exchange"),
-        (declare(exchange("amq.mine", "direct")), "ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'"),
-        (declare(exchange("e", "topic")), "PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'e' in vhost '/': received 'topic' but current is 'direct'"),
-        (declare(DeclareExchange { durable: true, ..exchange("e", "direct") }), "PRECONDITION_FAILED - inequivalent arg 'durable' for exchange 'e' in vhost '/': received 'true' but current is 'false'"),
-        (declare(DeclareExchange { auto_delete: true, ..exchange("e", "direct") }), "PRECONDITION_FAILED - inequivalent arg 'auto_delete' for exchange 'e' in vhost '/': received 'true' but current is 'false'"),
-        (declare(DeclareExchange { internal: true, ..exchange("e", "direct") }), "PRECONDITION_FAILED - inequivalent arg 'internal' for exchange 'e' in vhost '/': received 'true' but current is 'false'"),
-        (declare(exchange("alt", "topic")), "PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange 'alt' in vhost '/': received none but current is the value 'other' of type 'longstr'"),
-        (declare(DeclareExchange { arguments: arguments("alternate-exchange", 5), ..exchange("new", "topic") }), "PRECONDITION_FAILED - invalid arg 'alternate-exchange' for exchange 'new' in vhost '/': {unacceptable_type,signedint}"),
-        (declare(DeclareExchange { passive: true, ..exchange("none", "") }), "NOT_FOUND - no exchange 'none' in vhost '/'"),
-        (declare(DeclareExchange { vhost: "/v".into(), ..exchange("e", "direct") }), "NOT_ALLOWED - vhost /v not found"),
-        (delete("", false), "ACCESS_REFUSED - operation not permitted on the default exchange"),
-        (delete("amq.direct", false), "ACCESS_REFUSED - deletion of system exchange 'amq.direct' in vhost '/' not allowed"),
-        (delete("e", true), "PRECONDITION_FAILED - exchange 'e' in vhost '/' in use"),
-        (Command::DeclareQueue(queue("amq.mine")), "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'"),
-        (Command::DeclareQueue(DeclareQueue { durable: true, ..queue("q") }), "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/': received 'true' but current is 'false'"),
-        (Command::DeclareQueue(DeclareQueue { auto_delete: true, ..queue("q") }), "PRECONDITION_FAILED - inequivalent arg 'auto_delete' for queue 'q' in vhost '/': received 'true' but current is 'false'"),
-        (Command::DeclareQueue(short(Value::I32(20))), "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'short' in vhost '/': received '20' but current is '10'"),
-        (Command::DeclareQueue(queue("short")), "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'short' in vhost '/': received none but current is the value '10' of type 'signedint'"),
-        (Command::DeclareQueue(DeclareQueue { arguments: arguments("x-max-length", "ten"), ..queue("new") }), "PRECONDITION_FAILED - invalid arg 'x-max-length' for queue 'new' in vhost '/': {unacceptable_type,longstr}"),
-        (Command::DeclareQueue(DeclareQueue { arguments: arguments("x-queue-type", "quorum"), ..queue("new") }), "PRECONDITION_FAILED - invalid property 'non-durable' for queue 'new' in vhost '/'"),
-        (Command::DeclareQueue(DeclareQueue { passive: true, ..queue("none") }), "NOT_FOUND - no queue 'none' in vhost '/'"),
-        (Command::DeclareQueue(DeclareQueue { connection: THEM, ..queue("own") }), locked),
-        (Command::DeclareQueue(DeclareQueue { connection: THEM, exclusive: true, ..queue("own") }), locked),
-        (Command::DeclareQueue(DeclareQueue { connection: THEM, passive: true, ..queue("own") }), locked),
-        (Command::DeclareQueue(queue("own")), locked),
-        (Command::Bind(to_queue("e", "own", ""), THEM), locked),
-        (Command::Bind(to_queue("", "q", ""), US), "ACCESS_REFUSED - operation not permitted on the default exchange"),
-        (Command::Bind(to_exchange("e", "", ""), US), "ACCESS_REFUSED - operation not permitted on the default exchange"),
-        (Command::Bind(to_queue("none", "q", ""), US), "NOT_FOUND - no exchange 'none' in vhost '/'"),
-        (Command::Bind(to_queue("none", "none", ""), US), "NOT_FOUND - no exchange 'none' in vhost '/'"),
-        (Command::Bind(to_queue("e", "none", ""), US), "NOT_FOUND - no queue 'none' in vhost '/'"),
-        (Command::Bind(to_exchange("e", "none", ""), US), "NOT_FOUND - no exchange 'none' in vhost '/'"),
-        (Command::Unbind(to_queue("", "q", ""), US), "ACCESS_REFUSED - operation not permitted on the default exchange"),
-        (Command::Bind(Binding { arguments: arguments("x-match", "most"), ..to_queue("amq.headers", "q", "") }, US), "PRECONDITION_FAILED - Invalid x-match field value <<\"most\">>; expected all, any, all-with-x, or any-with-x"),
-    ];
-    for (command, expected) in cases {
-        let said = format!("{command:?}");
-        assert_eq!(topology.refusal(command), expected, "{said}");
     }
 }
 
@@ -442,39 +369,4 @@ fn exclusive_queues_go_with_their_connection_and_all_queues_with_their_vhost() {
     let closed: Vec<String> =
         removed(topology.apply(Command::ConnectionClosed { connection: THEM }));
     assert!(closed.is_empty());
-}
-
-#[test]
-fn headers_are_matched_in_four_ways() {
-    let table = |pairs: &[(&str, Value)]| -> FieldTable { pairs.iter().cloned().collect() };
-    let (one, long, text) = (Value::I32(1), Value::I64(1), Value::from("1"));
-    #[rustfmt::skip]
-    let cases = [
-        // asked                                              carried                       matches  because
-        (vec![("a", one.clone())],                            vec![("a", long.clone())],    true,  "integers compare by value"),
-        (vec![("a", one.clone())],                            vec![("a", text.clone())],    false, "a string is no integer"),
-        (vec![("a", one.clone()), ("b", one.clone())],        vec![("a", one.clone())],     false, "all is the default"),
-        (vec![("x-match", "any".into()), ("a", one.clone()), ("b", one.clone())], vec![("a", one.clone())], true, "any is enough"),
-        (vec![("x-match", "any".into())],                     vec![("a", one.clone())],     false, "any of none is none"),
-        (vec![("x-match", "all".into())],                     vec![],                       true,  "all of none is all"),
-        (vec![("a", Value::Void)],                            vec![("a", text.clone())],    true,  "void asks for presence"),
-        (vec![("a", Value::Void)],                            vec![("b", text.clone())],    false, "and presence is needed"),
-        (vec![("x-a", one.clone())],                          vec![],                       true,  "names with x- do not count"),
-        (vec![("x-match", "all-with-x".into()), ("x-a", one.clone())], vec![],              false, "unless asked for"),
-        (vec![("x-match", "any-with-x".into()), ("x-a", one.clone())], vec![("x-a", one.clone())], true, "unless asked for"),
-        (vec![("x-match", "any".into()), ("x-a", one.clone())], vec![("x-a", one.clone())], false, "names with x- do not count"),
-    ];
-    for (asked, carried, expected, because) in cases {
-        let mut topology = topology();
-        topology.queues(&["q"]);
-        let rule = Binding { arguments: table(&asked), ..to_queue("amq.headers", "q", "") };
-        topology.bindings(vec![rule.clone()]);
-        let message = sample::with_headers("amq.headers", "", table(&carried));
-        let mut targets = Targets::new();
-        topology.snapshot().route("/", &message, &mut targets).unwrap();
-        assert_eq!(!targets.is_empty(), expected, "{asked:?} / {carried:?}: {because}");
-        topology.apply(Command::Unbind(rule, US)).unwrap();
-        topology.snapshot().route("/", &message, &mut targets).unwrap();
-        assert!(targets.is_empty());
-    }
 }

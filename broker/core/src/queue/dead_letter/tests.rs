@@ -90,14 +90,14 @@ fn a_history_has_each_queue_and_reason_once_the_latest_first() {
 fn a_circle_that_nobody_wanted_ends() {
     use Reason::{DeliveryLimit, Expired, MaxLength, Rejected};
     #[rustfmt::skip]
-    let cases: [(&[(&str, Reason)], &str, bool, &str); 7] = [
-        (&[("a", Expired)],                                    "a", true,  "straight back"),
-        (&[("a", Expired)],                                    "b", false, "on to another"),
-        (&[("a", MaxLength), ("b", DeliveryLimit)],            "a", true,  "back by a detour"),
-        (&[("a", Rejected)],                                   "a", false, "a client rejected it: it may try again"),
-        (&[("a", Expired), ("b", Rejected), ("c", Expired)],   "a", false, "a client had a hand in it"),
-        (&[("b", Rejected), ("a", Expired), ("c", Expired)],   "a", true,  "but not in this circle"),
-        (&[("a", Expired), ("a", Rejected)],                   "a", false, "the last death decides"),
+    let cases = [
+        (vec![("a", Expired)],                                    "a", true,  "straight back"),
+        (vec![("a", Expired)],                                    "b", false, "on to another"),
+        (vec![("a", MaxLength), ("b", DeliveryLimit)],            "a", true,  "back by a detour"),
+        (vec![("a", Rejected)],                                   "a", false, "a client rejected it: it may try again"),
+        (vec![("a", Expired), ("b", Rejected), ("c", Expired)],   "a", false, "a client had a hand in it"),
+        (vec![("b", Rejected), ("a", Expired), ("c", Expired)],   "a", true,  "but not in this circle"),
+        (vec![("a", Expired), ("a", Rejected)],                   "a", false, "the last death decides"),
     ];
     for (deaths, queue, expected, because) in cases {
         let alive = sample::message("e", "k", b"");
