@@ -244,3 +244,6 @@ impl Connection {
         self.channels.get_mut(&number).map(|channel| &mut **channel)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,10 +84,12 @@ impl fmt::Debug for Secret {
 mod tests {
     use super::Login;
 
+    type Case = (&'static str, &'static [u8], Option<(&'static str, &'static [u8])>);
+
     #[test]
     fn responses_are_read() {
         #[rustfmt::skip]
-        let cases: [(&str, &[u8], Option<(&str, &[u8])>); 7] = [
+        let cases: [Case; 7] = [
             ("PLAIN",    b"\0guest\0secret",       Some(("guest", b"secret"))),
             ("PLAIN",    b"other\0guest\0secret",  Some(("guest", b"secret"))),
             ("PLAIN",    b"\0guest\0sec\0ret",     Some(("guest", b"sec\0ret"))),

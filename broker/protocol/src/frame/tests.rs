@@ -8,11 +8,13 @@ use super::{Frame, FrameKind, whole};
 use crate::encode;
 use crate::error::DecodeError;
 
+type Case = (&'static [u8], Result<Option<FrameKind>, DecodeError>, &'static str);
+
 #[test]
 fn the_front_of_the_input_decides() {
     use DecodeError::*;
     #[rustfmt::skip]
-    let cases: [(&[u8], Result<Option<FrameKind>, DecodeError>, &str); 8] = [
+    let cases: [Case; 8] = [
         (b"",                            Ok(None),                        "nothing yet"),
         (b"\x01\0\0\0\0\0",              Ok(None),                        "half a head"),
         (b"A",                           Err(UnknownFrameType(b'A')),     "a wrong first octet is known at once"),

@@ -58,12 +58,11 @@ impl Times {
 impl Connection {
     /// When [`Connection::handle_timeout`] has to be called next, unless something happens before.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        let interval = self.heartbeat_interval()?;
-        let silent = self.times.heard.after(interval * SILENT_INTERVALS);
-        Some(silent.min(self.times.spoke.after(interval / 2)))
-            .into_iter()
-            .chain(self.times.deadline)
-            .min()
+        let beat = self.heartbeat_interval().map(|interval| {
+            let silent = self.times.heard.after(interval * SILENT_INTERVALS);
+            silent.min(self.times.spoke.after(interval / 2))
+        });
+        beat.into_iter().chain(self.times.deadline).min()
     }
 
     /// Acts on what is due: sends a heartbeat, or gives up on a client that is silent or too slow.
@@ -91,6 +90,12 @@ impl Connection {
             }
             self.times.said = self.output.added();
         }
+    }
+
+    /// The caller does not read from the socket now, for a reason of its own: silence up to `now`
+    /// says nothing about the client.
+    pub fn not_listening(&mut self, now: Timestamp) {
+        self.times.heard = now;
     }
 
     fn heartbeat_interval(&self) -> Option<u64> {

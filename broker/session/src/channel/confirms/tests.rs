@@ -67,9 +67,9 @@ fn outcomes(fates: &[Fate], order: &[u16]) -> Vec<(u64, bool)> {
             (0..fate.queues).map(|queue| (index as u64 + 1, !(fate.refused && queue == 0))),
         );
     }
-    for (from, to) in order.iter().enumerate().filter(|_| !outcomes.is_empty()) {
-        let (from, to) = (from % outcomes.len(), usize::from(*to) % outcomes.len());
-        outcomes.swap(from, to);
+    let count = outcomes.len().max(1);
+    for (from, to) in order.iter().enumerate().take(outcomes.len()) {
+        outcomes.swap(from % count, usize::from(*to) % count);
     }
     outcomes
 }
