@@ -11,13 +11,29 @@
 //! - After a SIGKILL the brokers end by themselves, because the pipe on their standard input is
 //!   closed; the temporary folder is removed by the next `dev`.
 
+mod applier;
+mod board;
+mod connection;
 mod error;
+mod folder;
+mod manifest;
 mod options;
+mod plane;
+mod readiness;
+mod screen;
+mod session;
+mod signals;
+mod state;
+mod table;
 
 use std::future::Future;
 
 use futures::future::BoxFuture;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
+use crate::dev::plane::Plane;
+use crate::dev::session::Session;
+use crate::dev::signals::Signals;
 
 pub use error::{BoxError, Error};
 pub use options::DevOptions;
@@ -40,6 +56,21 @@ where
     F: FnOnce(kube::Client, BoxFuture<'static, ()>) -> C,
     C: Future<Output = Result<(), BoxError>> + Send + 'static,
 {
-    let _ = (options, crds, start_controllers);
-    Ok(())
+    let mut signals = Signals::watch().map_err(|source| Error::Io {
+        op: "watch signals of",
+        path: "this process".into(),
+        source,
+    })?;
+    let mut plane = Plane::reserve(&options).await?;
+    let session = Session { options: &options, crds, plane: &mut plane };
+    let outcome = tokio::select! {
+        outcome = session.run(start_controllers) => outcome,
+        () = signals.next() => if options.until_ready { Err(Error::Interrupted) } else { Ok(()) },
+    };
+    tokio::select! {
+        () = plane.stop() => {}
+        // A second signal: what has not ended by now is killed.
+        () = signals.next() => {}
+    }
+    outcome
 }
