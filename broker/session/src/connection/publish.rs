@@ -48,7 +48,7 @@ impl Connection {
             return None;
         }
         let names_at = at + HEAD + PUBLISH.len() + 2;
-        let found = Contiguous::find(&chunk[names_at..], frame)?;
+        let found = Contiguous::find(chunk.get(names_at..)?, frame)?;
         let channel = self.channels.get(&frame.channel)?;
         if channel.closing || channel.content.is_some() {
             return None;
