@@ -21,15 +21,28 @@
 //! attach and port-forward. A pod's fields are stored as they are, without the checks that a
 //! scheduler and a kubelet depend on.
 
+mod admission;
+mod catalog;
+mod crd;
+mod discovery;
 mod exchange;
+mod fields;
+mod jsonpath;
 mod kubeconfig;
 mod logs;
 mod meta;
+mod namespaces;
 mod negotiate;
+mod openapi;
+mod patch;
 mod query;
 mod route;
+mod schema;
+mod selector;
 mod serve;
 mod status;
+mod store;
+mod table;
 mod tls;
 mod verbs;
 
@@ -38,7 +51,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::task::JoinHandle;
 
 pub use self::logs::{LogError, LogRequest, LogStream, PodLogs};
-use self::{serve::Server, tls::Identity, verbs::Api};
+use self::{serve::Server, store::Store, tls::Identity, verbs::Api};
 
 /// How an [`ApiServer`] runs.
 #[derive(Clone, Default)]
@@ -86,10 +99,18 @@ impl ApiServer {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let identity = Identity::generate().map_err(|e| StartError::Certificate(e.to_string()))?;
         let token = meta::random_token();
-        let api = Arc::new(Api::new(options.pod_logs));
-        let server = Server::bind(&identity, &token, api).await.map_err(StartError::Listen)?;
+        let history = options.history.unwrap_or(8192);
+        let store = match &options.state_dir {
+            None => Store::in_memory(history),
+            Some(path) => Store::open(path, history)
+                .map_err(|source| StartError::State { path: path.clone(), source })?,
+        };
+        let api = Arc::new(Api::new(store, options.pod_logs));
+        api.bootstrap();
+        let server =
+            Server::bind(&identity, &token, api.clone()).await.map_err(StartError::Listen)?;
         let address = server.address();
-        let tasks = vec![tokio::spawn(server.run())];
+        let tasks = vec![tokio::spawn(server.run()), tokio::spawn(namespaces::run(api))];
         Ok(Self { address, identity, token, tasks })
     }
 

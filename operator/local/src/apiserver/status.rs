@@ -148,12 +148,6 @@ impl ApiError {
         Self::new(403, "Forbidden", message, details)
     }
 
-    /// 403 with a reason.
-    pub(crate) fn forbidden(names: Names<'_>, name: &str, why: &str) -> Self {
-        let message = format!("{} \"{name}\" is forbidden: {why}", names.resource());
-        Self::new(403, "Forbidden", message, names.details(name))
-    }
-
     /// 405 for a verb that the resource does not have.
     pub(crate) fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";
@@ -185,6 +179,11 @@ impl ApiError {
              {supported}"
         );
         Self::new(415, "UnsupportedMediaType", message, json!({}))
+    }
+
+    /// 422 for a patch that cannot be carried out on the object as it is.
+    pub(crate) fn unprocessable(message: impl Into<String>) -> Self {
+        Self::new(422, "Invalid", message, json!({}))
     }
 
     /// 500: the server's own fault.

@@ -1,0 +1,87 @@
+//! Pods and pod templates.
+
+use serde_json::{Value, json};
+
+use crate::apiserver::{admission::fill, status::FieldError};
+
+/// Defaults of a pod.
+pub(super) fn default_pod(old: Option<&Value>, pod: &mut Value) {
+    default_spec(&mut pod["spec"]);
+    fill(&mut pod["spec"], "enableServiceLinks", json!(true));
+    if old.is_none() {
+        pod["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
+    }
+}
+
+/// Defaults of the `spec` of a pod or of a pod template.
+pub(super) fn default_spec(spec: &mut Value) {
+    fill(spec, "restartPolicy", json!("Always"));
+    fill(spec, "terminationGracePeriodSeconds", json!(30));
+    fill(spec, "dnsPolicy", json!("ClusterFirst"));
+    fill(spec, "securityContext", json!({}));
+    fill(spec, "schedulerName", json!("default-scheduler"));
+    for list in ["initContainers", "containers"] {
+        if let Some(containers) = spec[list].as_array_mut() {
+            containers.iter_mut().for_each(container);
+        }
+    }
+    for volume in spec["volumes"].as_array_mut().into_iter().flatten() {
+        for kind in ["secret", "configMap", "projected"] {
+            if volume[kind].is_object() {
+                fill(&mut volume[kind], "defaultMode", json!(0o644));
+            }
+        }
+    }
+}
+
+fn container(container: &mut Value) {
+    let image = container["image"].as_str().unwrap_or_default();
+    let moving = image.ends_with(":latest") || !image.contains([':', '@']);
+    fill(container, "imagePullPolicy", json!(if moving { "Always" } else { "IfNotPresent" }));
+    fill(container, "resources", json!({}));
+    fill(container, "terminationMessagePath", json!("/dev/termination-log"));
+    fill(container, "terminationMessagePolicy", json!("File"));
+    for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+        let probe = &mut container[probe];
+        let numbers = [
+            ("failureThreshold", 3),
+            ("periodSeconds", 10),
+            ("successThreshold", 1),
+            ("timeoutSeconds", 1),
+        ];
+        for (field, number) in numbers {
+            fill(probe, field, json!(number));
+        }
+        if let Some(http) = probe.get_mut("httpGet") {
+            fill(http, "scheme", json!("HTTP"));
+            fill(http, "path", json!("/"));
+        }
+    }
+    for variable in container["env"].as_array_mut().into_iter().flatten() {
+        if let Some(field) = variable["valueFrom"].get_mut("fieldRef") {
+            fill(field, "apiVersion", json!("v1"));
+        }
+    }
+    // Looking for absent probes and sources leaves nulls behind.
+    if let Some(map) = container.as_object_mut() {
+        map.retain(|_, value| !value.is_null());
+    }
+    for variable in container["env"].as_array_mut().into_iter().flatten() {
+        if let Some(map) = variable.as_object_mut() {
+            map.retain(|_, value| !value.is_null());
+        }
+    }
+    if let Some(map) = container.as_object_mut() {
+        map.retain(|_, value| !value.is_null());
+    }
+}
+
+/// What no kubelet could run.
+pub(super) fn check_pod(pod: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let containers = pod["spec"]["containers"].as_array().map_or(&[][..], Vec::as_slice);
+    if containers.is_empty() {
+        errors.push(FieldError::required("spec.containers", ""));
+    }
+    errors
+}
