@@ -9,7 +9,11 @@ mod floods;
 mod frames;
 mod tables;
 
-use std::{thread, time::Duration};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    thread,
+    time::Duration,
+};
 
 use warren_tests::patience::{SOON, until_true};
 
@@ -26,7 +30,9 @@ fn survives(attack: impl FnOnce(&Attack)) {
     let rig = Rig::start_with(&["--handshake-timeout=2"]);
     let bystander = Bystander::start(&rig);
     let before = rig.broker.as_ref().map_or(0, |broker| broker.process.resident());
-    attack(&Attack::on(&rig));
+    let attacked = panic::catch_unwind(AssertUnwindSafe(|| attack(&Attack::on(&rig))));
+    let output = rig.broker.as_ref().map(|broker| broker.process.output()).unwrap_or_default();
+    assert!(attacked.is_ok(), "the attack met the unexpected; the broker says: {output}");
     bystander.finish();
     let Some(mut broker) = rig.broker else { return };
     assert!(broker.process.ended().is_none(), "the broker ended: {}", broker.process.output());
