@@ -44,7 +44,7 @@ use hashbrown::HashMap;
 
 use crate::id::{ConsumerId, MessageId};
 use crate::message::Message;
-pub(crate) use crate::queue::arguments::COMPARED;
+pub(crate) use crate::queue::arguments::{COMPARED, KIND};
 pub use crate::queue::command::{Command, Subscription};
 use crate::queue::consumers::Consumers;
 use crate::queue::dead_letter::{Reason, goes_in_circles};
