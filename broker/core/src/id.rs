@@ -17,5 +17,5 @@ pub struct ConsumerId(pub u64);
 /// A message's place in one queue: 1, 2, 3, … in the order of arrival.
 ///
 /// A message that goes back keeps its id, and so its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);

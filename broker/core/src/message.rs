@@ -7,8 +7,6 @@
 //! connection read and costs one reference. [`Message::compact`] copies it out when it has to
 //! wait, so that a few bytes do not keep a whole read buffer alive.
 
-pub mod ttl;
-
 use std::ops::Range;
 
 use broker_protocol::content;

@@ -27,6 +27,7 @@
 //! Pure state: see [`Queue::apply`].
 
 mod arguments;
+mod changes;
 mod command;
 mod consumers;
 mod dead_letter;
@@ -44,7 +45,8 @@ use hashbrown::HashMap;
 
 use crate::id::{ConsumerId, MessageId};
 use crate::message::Message;
-pub(crate) use crate::queue::arguments::{COMPARED, KIND};
+pub(crate) use crate::queue::arguments::COMPARED;
+pub use crate::queue::changes::{Changes, Entered, Purged, Remembered};
 pub use crate::queue::command::{Command, Subscription};
 use crate::queue::consumers::Consumers;
 use crate::queue::dead_letter::{Reason, goes_in_circles};
@@ -69,6 +71,10 @@ pub struct Queue {
     consumers: Consumers,
     /// When somebody used it last; none before the first `Expire` or use.
     last_used: Option<Timestamp>,
+    /// The largest id of a logged message that was ever handed out.
+    delivered: MessageId,
+    /// Of a durable queue, what a log does not know yet.
+    changes: Option<Box<Changes>>,
     deleted: bool,
 }
 
@@ -113,6 +119,8 @@ impl Queue {
             held_body_bytes: 0,
             consumers: Consumers::new(settings.single_active),
             last_used: None,
+            delivered: MessageId(0),
+            changes: settings.durable.then(Box::default),
             deleted: false,
             settings,
         }
@@ -166,9 +174,11 @@ impl Queue {
                 self.consumers.set_prefetch(consumer, prefetch);
                 self.dispatch(now, effects);
             }
-            Command::Ack { ids } => self.settle(&ids, now, effects, |_, _, _| {}),
+            Command::Ack { ids } => {
+                self.settle(&ids, now, effects, |queue, entry, _| queue.note_gone(&entry))
+            }
             Command::Reject { ids } => self.settle(&ids, now, effects, |queue, entry, effects| {
-                queue.dead_letter(&entry.message, Reason::Rejected, now, effects);
+                queue.bury(&entry, Reason::Rejected, now, effects);
             }),
             Command::Requeue { ids } => {
                 self.settle(&ids, now, effects, |queue, entry, effects| {
@@ -176,7 +186,7 @@ impl Queue {
                 });
             }
             Command::Get { no_ack } => self.get(no_ack, now, effects),
-            Command::Purge => effects.push(Effect::Purged { messages: self.ready.clear() }),
+            Command::Purge => self.purge(effects),
             Command::Delete { if_unused, if_empty } => self.delete(if_unused, if_empty, effects),
             Command::Touch => self.touch(now),
             Command::Expire => self.expire(now, effects),
@@ -188,18 +198,23 @@ impl Queue {
             return;
         }
         self.last_id += 1;
-        let entry = Entry {
+        let mut entry = Entry {
             id: MessageId(self.last_id),
             expires: expiry::of(&self.settings, &message, now),
             deliveries: 0,
             priority: self.priority_of(&message),
+            logged: self.is_logged(&message),
             message,
         };
         if self.ready.is_empty()
             && let Some((consumer, no_ack)) = self.consumers.take_next()
         {
+            // Gone as soon as it is here: nothing that a log could bring back.
+            entry.logged &= !no_ack;
+            self.note_entered(&entry);
             return self.deliver(entry, consumer, no_ack, effects);
         }
+        self.note_entered(&entry);
         self.ready.push(entry);
         self.expire_messages(now, effects);
         self.drop_excess(now, effects);
@@ -251,16 +266,16 @@ impl Queue {
 
     /// The message for the client; kept as held unless nobody will acknowledge it.
     fn hand_out(&mut self, entry: Entry, consumer: Option<ConsumerId>, no_ack: bool) -> Message {
-        if no_ack && entry.deliveries == 0 {
-            return entry.message;
+        if no_ack {
+            self.note_gone(&entry);
+            return if entry.deliveries == 0 { entry.message } else { self.shown(&entry) };
         }
+        self.note_handed_out(&entry);
         let message = self.shown(&entry);
-        if !no_ack {
-            let retained = entry.retained();
-            self.held_retained += retained;
-            self.held_body_bytes += entry.message.body_len() as u64;
-            self.held.insert(entry.id, Held { consumer, retained, entry });
-        }
+        let retained = entry.retained();
+        self.held_retained += retained;
+        self.held_body_bytes += entry.message.body_len() as u64;
+        self.held.insert(entry.id, Held { consumer, retained, entry });
         message
     }
 
@@ -288,6 +303,11 @@ impl Queue {
         self.dispatch(now, effects);
     }
 
+    fn purge(&mut self, effects: &mut Vec<Effect>) {
+        self.note_purged();
+        effects.push(Effect::Purged { messages: self.ready.clear() });
+    }
+
     /// Ends the queue: everyone is told, everything in it is gone.
     fn end(&mut self, reason: Deletion, effects: &mut Vec<Effect>) {
         self.deleted = true;
@@ -297,6 +317,7 @@ impl Queue {
         self.held = HashMap::new();
         self.held_retained = 0;
         self.held_body_bytes = 0;
+        self.changes = None;
         effects.push(Effect::Deleted { messages: self.ready.clear(), reason });
     }
 }

@@ -9,6 +9,7 @@ use broker_protocol::properties::Properties;
 use broker_protocol::table::{FieldTable, Value};
 
 use crate::message::Message;
+use crate::queue::ready::Entry;
 use crate::queue::settings::{DeadLetterTo, Settings};
 use crate::queue::{Effect, Queue};
 use crate::time::Timestamp;
@@ -45,19 +46,32 @@ impl Reason {
 // === impl Queue ===
 
 impl Queue {
-    /// Sends a dead message on its way, if there is one to send it on.
-    pub(super) fn dead_letter(
-        &self,
-        message: &Message,
+    /// Sends a message that was in the queue and has died on its way, if there is one.
+    pub(super) fn bury(
+        &mut self,
+        entry: &Entry,
         reason: Reason,
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        if let Some(to) = &self.settings.dead_letter
-            && let Some(message) = obituary(message, &self.settings, to, reason, now)
-        {
-            effects.push(Effect::DeadLetter { message });
+        match self.dead(&entry.message, reason, now) {
+            Some(message) => {
+                let id = entry.logged.then_some(entry.id);
+                effects.push(Effect::DeadLetter { id, message });
+            }
+            None => self.note_gone(entry),
         }
+    }
+
+    /// What a message that dies here is sent on as, if it is sent on.
+    pub(super) fn dead(
+        &self,
+        message: &Message,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Option<Message> {
+        let to = self.settings.dead_letter.as_ref()?;
+        obituary(message, &self.settings, to, reason, now)
     }
 }
 

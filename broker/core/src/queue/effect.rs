@@ -25,7 +25,8 @@ pub enum Effect {
     /// Publish the message again: it carries the dead-letter exchange, its new routing key and the
     /// updated `x-death` history. Route it with [`Routes::route`](crate::routing::Routes::route)
     /// like any other; if that refuses it or finds no queue, it is gone.
-    DeadLetter { message: Message },
+    /// `id` is set if a log knows the original: record that it is gone once the copies are safe.
+    DeadLetter { id: Option<MessageId>, message: Message },
     /// Tell the consumer that its queue has gone (`basic.cancel`). It holds nothing any more.
     ConsumerGone { consumer: ConsumerId },
     /// The queue is no more and must not be used: take it out of the topology with

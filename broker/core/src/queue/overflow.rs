@@ -26,7 +26,8 @@ impl Queue {
             return false;
         }
         if *overflow == Overflow::RejectPublishDlx {
-            self.dead_letter(message, Reason::MaxLength, now, effects);
+            let dead = self.dead(message, Reason::MaxLength, now);
+            effects.extend(dead.map(|message| Effect::DeadLetter { id: None, message }));
         }
         effects.push(Effect::PublishRefused);
         true
@@ -43,7 +44,7 @@ impl Queue {
             || max_bytes.is_some_and(|max| self.ready.body_bytes() > max))
             && let Some(entry) = self.ready.pop()
         {
-            self.dead_letter(&entry.message, Reason::MaxLength, now, effects);
+            self.bury(&entry, Reason::MaxLength, now, effects);
         }
     }
 }

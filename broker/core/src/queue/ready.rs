@@ -29,6 +29,8 @@ pub(super) struct Entry {
     /// How often it has come back after a delivery.
     pub(super) deliveries: u32,
     pub(super) priority: u8,
+    /// Whether a log has to know of it.
+    pub(super) logged: bool,
 }
 
 /// The waiting messages of one queue.
@@ -120,6 +122,12 @@ impl Ready {
         self.body_bytes -= entry.message.body_len() as u64;
         self.expiring -= usize::from(entry.may_expire());
         Some(entry)
+    }
+
+    /// All messages, in no particular order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let levels = self.above.iter().map(|(_, level)| level).chain([&self.level]);
+        levels.flat_map(|level| level.returned.values().chain(&level.fresh))
     }
 
     /// Removes everything and returns how many messages that was.

@@ -24,7 +24,7 @@ impl Queue {
     ) {
         entry.deliveries = entry.deliveries.saturating_add(1);
         if self.settings.delivery_limit.is_some_and(|limit| entry.deliveries > limit) {
-            self.dead_letter(&entry.message, Reason::DeliveryLimit, now, effects);
+            self.bury(&entry, Reason::DeliveryLimit, now, effects);
         } else {
             self.ready.put_back(entry);
         }

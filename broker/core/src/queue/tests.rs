@@ -1,5 +1,6 @@
 //! The queue's rules, one by one; `model` has them all at once.
 
+mod durability;
 mod model;
 mod steps;
 
@@ -73,7 +74,7 @@ fn say(effect: &Effect) -> String {
         Effect::Refused(refusal) => refusal.text.clone(),
         Effect::Purged { messages } => format!("purged {messages}"),
         Effect::PublishRefused => "no".into(),
-        Effect::DeadLetter { message } => {
+        Effect::DeadLetter { message, .. } => {
             let headers = message.properties().headers().unwrap_or_default();
             let reason = headers.get("x-last-death-reason").and_then(Value::as_str);
             format!("{} dead: {}", body(message), reason.unwrap())

@@ -32,13 +32,12 @@ impl Topology {
     ) -> Result<Outcome, Refusal> {
         check_not_default(&binding)?;
         let vhost = self.vhost_mut(&binding.vhost)?;
-        let binding = Arc::new(canonical(binding));
-        if vhost.is_bound(&binding)
-            && let Destination::Queue(name) = &binding.destination
+        if let Destination::Queue(name) = &binding.destination
+            && vhost.queue(name).is_some()
         {
             vhost.usable_queue(name, connection)?;
         }
-        Ok(Outcome::Done { changed: vhost.remove_binding(&binding) })
+        Ok(Outcome::Done { changed: vhost.remove_binding(&Arc::new(canonical(binding))) })
     }
 }
 

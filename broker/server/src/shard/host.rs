@@ -198,7 +198,7 @@ impl Host {
                     self.outboxes.deliver(id, (consumer, message_id), redelivered, message);
                 }
                 Effect::PublishRefused => {}
-                Effect::DeadLetter { message } => self.republish(id, &message),
+                Effect::DeadLetter { message, .. } => self.republish(id, &message),
                 Effect::ConsumerGone { consumer } => self.consumer_gone(consumer),
                 Effect::Deleted { messages, reason } => {
                     self.gone(id, reason);
