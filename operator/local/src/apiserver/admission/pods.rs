@@ -21,11 +21,12 @@ pub(super) fn default_spec(spec: &mut Value) {
     fill(spec, "securityContext", json!({}));
     fill(spec, "schedulerName", json!("default-scheduler"));
     for list in ["initContainers", "containers"] {
-        if let Some(containers) = spec[list].as_array_mut() {
+        if let Some(containers) = spec.get_mut(list).and_then(Value::as_array_mut) {
             containers.iter_mut().for_each(container);
         }
     }
-    for volume in spec["volumes"].as_array_mut().into_iter().flatten() {
+    let volumes = spec.get_mut("volumes").and_then(Value::as_array_mut);
+    for volume in volumes.into_iter().flatten() {
         for kind in ["secret", "configMap", "projected"] {
             if volume[kind].is_object() {
                 fill(&mut volume[kind], "defaultMode", json!(0o644));
