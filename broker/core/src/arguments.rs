@@ -19,14 +19,15 @@ pub(crate) fn check_not_reserved(what: &str, name: &str) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// The argument `key`, which has to be a string if it is there.
+/// The name in the argument `key`, if it is there. `entity` is as in `queue 'q' in vhost '/'`.
 pub(crate) fn name(table: &FieldTable, key: &str, entity: &str) -> Result<Option<Name>, Refusal> {
-    match table.get(key) {
-        None => Ok(None),
-        Some(value) => match value.as_str() {
-            Some(text) => Ok(Some(Name::new(text))),
-            None => Err(invalid(key, entity, unacceptable(value))),
-        },
+    let Some(value) = table.get(key) else { return Ok(None) };
+    match value.as_str() {
+        Some(text) => Ok(Some(Name::new(text))),
+        None => Err(Refusal::precondition(format_args!(
+            "invalid type '{}' for arg '{key}' in {entity}",
+            value.type_name()
+        ))),
     }
 }
 
@@ -93,7 +94,8 @@ fn typed(value: Option<&Value>) -> String {
     }
 }
 
-fn plain(value: &Value) -> String {
+/// A value as Erlang would print it.
+pub(crate) fn plain(value: &Value) -> String {
     match (value, value.as_i64()) {
         (_, Some(number)) => number.to_string(),
         (Value::String(bytes) | Value::Bytes(bytes), _) => {

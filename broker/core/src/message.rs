@@ -7,6 +7,8 @@
 //! connection read and costs one reference. [`Message::compact`] copies it out when it has to
 //! wait, so that a few bytes do not keep a whole read buffer alive.
 
+pub mod ttl;
+
 use std::ops::Range;
 
 use broker_protocol::content;
@@ -117,6 +119,18 @@ impl Message {
         let mut header = BytesMut::new();
         content::encode(&mut header, body.len() as u64, properties);
         Self::assemble(exchange, routing_key, &header, &[body])
+    }
+
+    /// The same body under another exchange, routing key and properties.
+    pub(crate) fn with_properties(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: &Properties<'_>,
+    ) -> Option<Self> {
+        let mut other = Self::build(exchange, routing_key, properties, self.body())?;
+        other.death = self.death;
+        Some(other)
     }
 
     /// The exchange it was published to; empty for the default exchange.

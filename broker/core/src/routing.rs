@@ -3,6 +3,7 @@
 //! Everything here is a persistent structure: a copy is cheap, and a change to one copy touches
 //! only the path that leads to it. A reader keeps a whole consistent picture for as long as it likes.
 
+mod copies;
 mod destinations;
 mod headers;
 mod keyed;

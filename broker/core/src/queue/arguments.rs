@@ -5,13 +5,16 @@
 
 use broker_protocol::table::{FieldTable, Value};
 
-use crate::arguments::{invalid, unacceptable};
-use crate::name::Name;
+use crate::arguments::{self, invalid, unacceptable};
+use crate::message::ttl::LONGEST_LIFE;
 use crate::queue::settings::{DeadLetterTo, Kind, Overflow, Settings};
 use crate::refusal::Refusal;
 
-/// Arguments that have to be the same when a queue is declared again, in the order of checking.
-pub(crate) const COMPARED: [&str; 17] = [
+/// The argument that says how a queue is kept.
+pub(crate) const KIND: &str = "x-queue-type";
+
+/// Arguments, beside [`KIND`], that have to be the same when a queue is declared again, in the order of checking.
+pub(crate) const COMPARED: [&str; 16] = [
     "x-expires",
     "x-message-ttl",
     "x-dead-letter-exchange",
@@ -26,7 +29,6 @@ pub(crate) const COMPARED: [&str; 17] = [
     "x-queue-mode",
     "x-queue-version",
     "x-single-active-consumer",
-    "x-queue-type",
     "x-delivery-limit",
     "x-quorum-initial-group-size",
 ];
@@ -52,7 +54,7 @@ impl Settings {
         let entity = format!("queue '{}' in vhost '{}'", self.name, self.vhost);
         let arguments = Arguments { table, entity };
         self.expires = arguments.expires()?;
-        self.message_ttl = arguments.number("x-message-ttl")?;
+        self.message_ttl = arguments.time("x-message-ttl")?;
         self.dead_letter = arguments.dead_letter()?;
         self.max_length = arguments.number("x-max-length")?;
         self.max_bytes = arguments.number("x-max-length-bytes")?;
@@ -78,11 +80,22 @@ impl Arguments<'_> {
     fn number(&self, key: &str) -> Result<Option<u64>, Refusal> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let Some(number) = value.as_i64() else {
-            return Err(self.refuse(key, unacceptable(value)));
+            let reason = format_args!("\"expected integer, got {}\"", value.type_name());
+            return Err(self.refuse(key, reason));
         };
         match u64::try_from(number) {
             Ok(number) => Ok(Some(number)),
             Err(_) => Err(self.refuse(key, format_args!("{{value_negative,{number}}}"))),
+        }
+    }
+
+    /// A length of time in ms.
+    fn time(&self, key: &str) -> Result<Option<u64>, Refusal> {
+        match self.number(key)? {
+            Some(long) if long > LONGEST_LIFE => {
+                Err(self.refuse(key, format_args!("{{value_too_large,{long}}}")))
+            }
+            time => Ok(time),
         }
     }
 
@@ -104,20 +117,16 @@ impl Arguments<'_> {
         }
     }
 
-    /// One of the words that the argument knows, if it is there.
-    fn word<T: Copy>(
-        &self,
-        key: &str,
-        words: &[(&str, T)],
-        no: &str,
-    ) -> Result<Option<T>, Refusal> {
-        let Some(text) = self.text(key)? else { return Ok(None) };
-        let known = words.iter().find(|(word, _)| *word == text);
-        known.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| self.refuse(key, no))
+    /// One of the words that the argument knows, or nothing.
+    fn one_of(&self, key: &str, words: &[&str], no: &str) -> Result<(), Refusal> {
+        match self.text(key)? {
+            Some(text) if !words.contains(&text) => Err(self.refuse(key, no)),
+            _ => Ok(()),
+        }
     }
 
     fn expires(&self) -> Result<Option<u64>, Refusal> {
-        match self.number("x-expires")? {
+        match self.time("x-expires")? {
             Some(0) => Err(self.refuse("x-expires", "{value_zero,0}")),
             other => Ok(other),
         }
@@ -131,29 +140,29 @@ impl Arguments<'_> {
     }
 
     fn overflow(&self) -> Result<Overflow, Refusal> {
-        let words = [
-            ("drop-head", Overflow::DropHead),
-            ("reject-publish", Overflow::RejectPublish),
-            ("reject-publish-dlx", Overflow::RejectPublishDlx),
-        ];
-        Ok(self.word("x-overflow", &words, "invalid_overflow")?.unwrap_or_default())
+        match self.text("x-overflow")? {
+            None | Some("drop-head") => Ok(Overflow::DropHead),
+            Some("reject-publish") => Ok(Overflow::RejectPublish),
+            Some("reject-publish-dlx") => Ok(Overflow::RejectPublishDlx),
+            Some(_) => Err(self.refuse("x-overflow", "invalid_overflow")),
+        }
     }
 
     fn kind(&self) -> Result<Kind, Refusal> {
-        let Some(text) = self.text("x-queue-type")? else { return Ok(Kind::Classic) };
-        match text {
-            "classic" => Ok(Kind::Classic),
-            "quorum" => Ok(Kind::Quorum),
-            other => {
+        match self.text(KIND)? {
+            None | Some("classic") => Ok(Kind::Classic),
+            Some("quorum") => Ok(Kind::Quorum),
+            Some(other) => {
                 let reason = format_args!("\"unsupported queue type '{other}'\"");
-                Err(self.refuse("x-queue-type", reason))
+                Err(self.refuse(KIND, reason))
             }
         }
     }
 
     fn dead_letter(&self) -> Result<Option<DeadLetterTo>, Refusal> {
-        let exchange = self.text("x-dead-letter-exchange")?.map(Name::new);
-        let routing_key = self.text("x-dead-letter-routing-key")?.map(Name::new);
+        let name = |key| arguments::name(self.table, key, &self.entity);
+        let exchange = name("x-dead-letter-exchange")?;
+        let routing_key = name("x-dead-letter-routing-key")?;
         match exchange {
             Some(exchange) => Ok(Some(DeadLetterTo { exchange, routing_key })),
             None if routing_key.is_some() => {
@@ -166,16 +175,25 @@ impl Arguments<'_> {
 
     /// Arguments that are checked though nothing here depends on them.
     fn check_the_rest(&self) -> Result<(), Refusal> {
-        let strategies = [("at-most-once", ()), ("at-least-once", ())];
-        self.word("x-dead-letter-strategy", &strategies, "invalid_dlx_strategy")?;
-        self.word("x-queue-mode", &[("default", ()), ("lazy", ())], "invalid_queue_mode")?;
-        let locators =
-            [("client-local", ()), ("balanced", ()), ("random", ()), ("least-leaders", ())];
-        self.word("x-queue-leader-locator", &locators, "invalid_queue_locator_arg")?;
+        let strategies = ["at-most-once", "at-least-once"];
+        self.one_of("x-dead-letter-strategy", &strategies, "invalid_dlx_strategy")?;
+        let locators = ["client-local", "balanced", "random", "least-leaders"];
+        self.one_of("x-queue-leader-locator", &locators, "invalid_queue_locator_arg")?;
+        if let Some(mode) = self.text("x-queue-mode")?
+            && !["default", "lazy"].contains(&mode)
+        {
+            let reason = format_args!("\"unsupported queue mode '{mode}'\"");
+            return Err(self.refuse("x-queue-mode", reason));
+        }
+        if let Some(version) = self.number("x-queue-version")?
+            && ![1, 2].contains(&version)
+        {
+            let reason = format_args!("\"unsupported queue version '{version}'\"");
+            return Err(self.refuse("x-queue-version", reason));
+        }
         for key in [
             "x-max-in-memory-length",
             "x-max-in-memory-bytes",
-            "x-queue-version",
             "x-consumer-timeout",
             "x-quorum-initial-group-size",
         ] {

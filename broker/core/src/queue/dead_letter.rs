@@ -5,7 +5,6 @@
 //! round to a queue it died in before, with no rejection by a client on the way, would go round
 //! for ever: it is dropped.
 
-use broker_protocol::properties::Properties;
 use broker_protocol::table::{FieldTable, Value};
 
 use crate::message::Message;
@@ -111,18 +110,9 @@ fn obituary(
         headers.remove("CC");
     }
     let key = to.routing_key.as_deref().unwrap_or(message.routing_key());
-    let mut dead = rebuild(&to.exchange, key, &properties, message)?;
+    let mut dead = message.with_properties(&to.exchange, key, &properties)?;
     dead.mark_dead(reason != Reason::Rejected);
     Some(dead)
-}
-
-pub(super) fn rebuild(
-    exchange: &str,
-    key: &str,
-    properties: &Properties<'_>,
-    message: &Message,
-) -> Option<Message> {
-    Message::build(exchange, key, properties, message.body())
 }
 
 /// A new entry of the history, its fields in the order of their names.

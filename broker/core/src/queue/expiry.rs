@@ -4,49 +4,11 @@
 //! life goes when its turn comes, and is never delivered after its time. A queue is used while it
 //! has consumers, and when someone gets from it or declares it.
 
-use broker_protocol::reply::ReplyCode;
-
 use crate::message::Message;
 use crate::queue::dead_letter::Reason;
 use crate::queue::settings::Settings;
 use crate::queue::{Deletion, Effect, Queue};
-use crate::refusal::Refusal;
 use crate::time::Timestamp;
-
-/// Property flag of `expiration`.
-const EXPIRATION: u16 = 1 << 8;
-
-// === impl Message ===
-
-impl Message {
-    /// How long the message may live, in ms, from its `expiration` property.
-    ///
-    /// # Errors
-    ///
-    /// 406 if the property is not a whole number that is not negative. To be found out when the
-    /// message is published; routing does.
-    pub fn ttl(&self) -> Result<Option<u64>, Refusal> {
-        if self.property_flags() & EXPIRATION == 0 {
-            return Ok(None);
-        }
-        let Some(text) = self.properties().expiration() else { return Ok(None) };
-        let digits = text.strip_prefix('+').unwrap_or(text);
-        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-        let reason = match digits.split_at(end) {
-            // A life too long for the number is as good as any long life.
-            (digits, "") if !digits.is_empty() => {
-                return Ok(Some(digits.parse().unwrap_or(u64::MAX)));
-            }
-            ("", rest) => match rest.strip_prefix('-').map(str::parse::<u64>) {
-                Some(Ok(number)) => format!("{{value_negative,-{number}}}"),
-                _ => "no_integer".to_owned(),
-            },
-            (_, rest) => format!("{{leftover_string,\"{rest}\"}}"),
-        };
-        let detail = format_args!("invalid expiration '{text}': {reason}");
-        Err(Refusal::new(ReplyCode::PreconditionFailed, detail))
-    }
-}
 
 /// When a message that arrives now runs out of time; `u64::MAX` is never.
 pub(super) fn of(settings: &Settings, message: &Message, now: Timestamp) -> Timestamp {
@@ -99,36 +61,5 @@ impl Queue {
         let expires = self.settings.expires?;
         let idle = self.consumers.len() == 0 && !self.deleted;
         idle.then(|| self.last_used.map_or(Timestamp(0), |used| used.after(expires)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use broker_protocol::properties::Properties;
-
-    use crate::message::sample;
-
-    #[test]
-    fn an_expiration_is_a_whole_number_of_milliseconds() {
-        #[rustfmt::skip]
-        let cases = [
-            ("0",      Ok(Some(0))),
-            ("60000",  Ok(Some(60_000))),
-            ("+7",     Ok(Some(7))),
-            ("99999999999999999999", Ok(Some(u64::MAX))),
-            ("",       Err("PRECONDITION_FAILED - invalid expiration '': no_integer")),
-            ("soon",   Err("PRECONDITION_FAILED - invalid expiration 'soon': no_integer")),
-            ("-",      Err("PRECONDITION_FAILED - invalid expiration '-': no_integer")),
-            ("-1",     Err("PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}")),
-            ("10ms",   Err("PRECONDITION_FAILED - invalid expiration '10ms': {leftover_string,\"ms\"}")),
-            ("1.5",    Err("PRECONDITION_FAILED - invalid expiration '1.5': {leftover_string,\".5\"}")),
-        ];
-        for (text, expected) in cases {
-            let properties = Properties { expiration: Some(text), ..Properties::default() };
-            let message = sample::with("e", "k", &properties, b"");
-            let ttl = message.ttl().map_err(|refusal| refusal.text);
-            assert_eq!(ttl, expected.map_err(str::to_owned), "{text}");
-        }
-        assert_eq!(sample::message("e", "k", b"").ttl(), Ok(None));
     }
 }

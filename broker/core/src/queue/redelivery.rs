@@ -4,7 +4,7 @@
 //! the message has come back before. One that has come back more often than the limit is dead.
 
 use crate::message::Message;
-use crate::queue::dead_letter::{Reason, rebuild};
+use crate::queue::dead_letter::Reason;
 use crate::queue::ready::Entry;
 use crate::queue::settings::Kind;
 use crate::queue::{Effect, Queue};
@@ -43,5 +43,5 @@ impl Queue {
 fn counted(message: &Message, deliveries: u32) -> Option<Message> {
     let mut properties = message.properties().to_properties().ok()?;
     properties.headers.get_or_insert_default().insert(COUNT, i64::from(deliveries));
-    rebuild(message.exchange(), message.routing_key(), &properties, message)
+    message.with_properties(message.exchange(), message.routing_key(), &properties)
 }

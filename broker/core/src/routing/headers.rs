@@ -10,6 +10,7 @@ use std::sync::Arc;
 use broker_protocol::table::{FieldTable, Value};
 use imbl::OrdMap;
 
+use crate::arguments::plain;
 use crate::message::Message;
 use crate::refusal::Refusal;
 use crate::routing::destinations::{Destinations, Target};
@@ -85,8 +86,9 @@ impl Rule {
                     "Invalid x-match field value <<\"{other}\">>; expected all, any, all-with-x, or any-with-x"
                 ))),
                 None => Err(Refusal::precondition(format_args!(
-                    "Invalid x-match field type {}; expected longstr",
-                    value.type_name()
+                    "Invalid x-match field type {} (value {}); expected longstr",
+                    value.type_name(),
+                    plain(value)
                 ))),
             },
         }

@@ -63,14 +63,12 @@ impl Router {
         }
     }
 
-    /// Adds every target bound for `message`; whether there was any.
-    pub(crate) fn find(&self, message: &Message, targets: &mut Targets) -> bool {
+    /// Adds every target bound for `message` under `key`; whether there was any.
+    pub(crate) fn find(&self, key: &str, message: &Message, targets: &mut Targets) -> bool {
         match self {
-            Self::Direct(keys) => {
-                keys.get(message.routing_key()).is_some_and(|found| targets.add_all(found))
-            }
+            Self::Direct(keys) => keys.get(key).is_some_and(|found| targets.add_all(found)),
             Self::Fanout(all) => targets.add_all(all),
-            Self::Topic(trie) => trie.find(message.routing_key(), targets),
+            Self::Topic(trie) => trie.find(key, targets),
             Self::Headers(headers) => headers.find(message, targets),
         }
     }

@@ -1,11 +1,14 @@
 //! The walk from exchange to exchange that ends in queues.
 
+use std::iter::once;
+
 use broker_protocol::reply::ReplyCode;
 
 use crate::message::Message;
 use crate::refusal::Refusal;
+use crate::routing::copies;
 use crate::routing::targets::Targets;
-use crate::topology::{Routes, Vhost};
+use crate::topology::{Exchange, Routes, Vhost};
 
 // === impl Routes ===
 
@@ -20,7 +23,8 @@ impl Routes {
     /// # Errors
     ///
     /// 404 if there is no such exchange, 403 if it is internal and the message does not come from
-    /// the broker itself, 406 if the message's expiration is not a number, 530 if there is no such
+    /// the broker itself, 406 if the message's expiration is not a number or its `CC` and `BCC` are
+    /// no lists, 530 if there is no such
     /// vhost.
     pub fn route(
         &self,
@@ -46,9 +50,13 @@ impl Vhost {
         let name = message.exchange();
         if name.is_empty() {
             message.ttl()?;
-            if let Some(queue) = self.queue(message.routing_key()) {
-                targets.add_queue(queue.id);
+            let copies = copies::keys(message)?;
+            for key in once(message.routing_key()).chain(copies.iter().map(String::as_str)) {
+                if let Some(queue) = self.queue(key) {
+                    targets.add_queue(queue.id);
+                }
             }
+            targets.finish();
             return Ok(());
         }
         let exchange =
@@ -59,25 +67,25 @@ impl Vhost {
             return Err(Refusal::new(ReplyCode::AccessRefused, detail));
         }
         message.ttl()?;
-        self.visit(exchange, message, targets);
+        let copies = copies::keys(message)?;
+        visit(exchange, message, &copies, targets);
         while let Some(next) = targets.next_exchange() {
             if let Some(exchange) = self.exchange(&next) {
-                self.visit(exchange, message, targets);
+                visit(exchange, message, &copies, targets);
             }
         }
         targets.finish();
         Ok(())
     }
+}
 
-    fn visit(
-        &self,
-        exchange: &crate::topology::Exchange,
-        message: &Message,
-        targets: &mut Targets,
-    ) {
-        let matched = exchange.router.find(message, targets);
-        if !matched && let Some(alternate) = &exchange.alternate {
-            targets.add_exchange(alternate);
-        }
+/// Adds what the exchange leads to, under each of the message's keys.
+fn visit(exchange: &Exchange, message: &Message, copies: &[String], targets: &mut Targets) {
+    let mut matched = exchange.router.find(message.routing_key(), message, targets);
+    for key in copies {
+        matched |= exchange.router.find(key, message, targets);
+    }
+    if !matched && let Some(alternate) = &exchange.alternate {
+        targets.add_exchange(alternate);
     }
 }

@@ -32,12 +32,13 @@ impl Topology {
     ) -> Result<Outcome, Refusal> {
         check_not_default(&binding)?;
         let vhost = self.vhost_mut(&binding.vhost)?;
-        if let Destination::Queue(name) = &binding.destination
-            && vhost.queue(name).is_some()
+        let binding = Arc::new(canonical(binding));
+        if vhost.is_bound(&binding)
+            && let Destination::Queue(name) = &binding.destination
         {
             vhost.usable_queue(name, connection)?;
         }
-        Ok(Outcome::Done { changed: vhost.remove_binding(&Arc::new(canonical(binding))) })
+        Ok(Outcome::Done { changed: vhost.remove_binding(&binding) })
     }
 }
 

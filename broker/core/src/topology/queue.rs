@@ -8,7 +8,7 @@ use broker_protocol::table::FieldTable;
 use crate::arguments;
 use crate::id::{ConnectionId, QueueId};
 use crate::name::Name;
-use crate::queue::{COMPARED, Kind, Settings};
+use crate::queue::{COMPARED, KIND, Kind, Settings};
 use crate::refusal::Refusal;
 use crate::topology::Topology;
 use crate::topology::command::{DeclareQueue, Outcome};
@@ -137,7 +137,14 @@ fn assert_equivalent(
     let durable_wanted = wanted.durable && !wanted.exclusive;
     arguments::assert_same("durable", &entity, durable_wanted, *durable)?;
     arguments::assert_same("auto_delete", &entity, wanted.auto_delete, *auto_delete)?;
-    arguments::assert_equivalent(&COMPARED, &entity, &wanted.arguments, &current.arguments)
+    let (wanted, current) = (&wanted.arguments, &current.arguments);
+    arguments::assert_equivalent(&COMPARED, &entity, wanted, current)?;
+    let classic =
+        |table: &FieldTable| table.get(KIND).is_none_or(|kind| kind.as_str() == Some("classic"));
+    if classic(wanted) && classic(current) {
+        return Ok(());
+    }
+    arguments::assert_equivalent(&[KIND], &entity, wanted, current)
 }
 
 fn found(queue: &QueueRecord) -> Outcome {

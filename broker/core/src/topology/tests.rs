@@ -370,3 +370,21 @@ fn exclusive_queues_go_with_their_connection_and_all_queues_with_their_vhost() {
         removed(topology.apply(Command::ConnectionClosed { connection: THEM }));
     assert!(closed.is_empty());
 }
+
+#[test]
+fn copies_go_where_their_keys_lead() {
+    let mut topology = topology();
+    topology.queues(&["q", "qq", "qqq"]);
+    topology.bindings(vec![to_queue("amq.topic", "q", "a.*"), to_queue("amq.topic", "qq", "b")]);
+    let keys = |keys: &[&str]| Value::Array(keys.iter().map(|&key| key.into()).collect());
+    let headers: FieldTable =
+        [("CC", keys(&["b", "qq"])), ("BCC", keys(&["qqq", "qq"]))].into_iter().collect();
+    for (exchange, key, expected) in [("amq.topic", "a.a", vec![1, 2]), ("", "q", vec![1, 2, 3])] {
+        let message = sample::with_headers(exchange, key, headers.clone());
+        let mut targets = Targets::new();
+        topology.snapshot().route("/", &message, &mut targets).unwrap();
+        let mut routed: Vec<_> = targets.queues().iter().map(|id| id.0).collect();
+        routed.sort_unstable();
+        assert_eq!(routed, expected, "{exchange}");
+    }
+}

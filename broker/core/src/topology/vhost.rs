@@ -160,6 +160,10 @@ impl Vhost {
         true
     }
 
+    pub(crate) fn is_bound(&self, binding: &Arc<Binding>) -> bool {
+        self.by_source.contains(binding)
+    }
+
     /// Adds a binding between things that exist; false if it was there.
     pub(crate) fn insert_binding(&mut self, binding: Binding) -> bool {
         let binding = Arc::new(binding);

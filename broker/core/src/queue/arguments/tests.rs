@@ -52,26 +52,27 @@ fn known_arguments_with_wrong_values_are_refused_by_name() {
     let text = || Value::from("1");
     #[rustfmt::skip]
     let cases = [
-        ("x-expires",                 text(),             "{unacceptable_type,longstr}"),
+        ("x-expires",                 text(),             "\"expected integer, got longstr\""),
         ("x-expires",                 Value::I32(0),      "{value_zero,0}"),
         ("x-expires",                 Value::I32(-1),     "{value_negative,-1}"),
-        ("x-message-ttl",             text(),             "{unacceptable_type,longstr}"),
+        ("x-message-ttl",             text(),             "\"expected integer, got longstr\""),
+        ("x-message-ttl",             Value::I64(315_360_000_001), "{value_too_large,315360000001}"),
         ("x-message-ttl",             Value::I64(-5),     "{value_negative,-5}"),
-        ("x-message-ttl",             Value::F64(0),      "{unacceptable_type,double}"),
+        ("x-message-ttl",             Value::F64(0),      "\"expected integer, got double\""),
         ("x-max-length",              Value::I32(-1),     "{value_negative,-1}"),
-        ("x-max-length-bytes",        Value::Bool(true),  "{unacceptable_type,bool}"),
+        ("x-max-length-bytes",        Value::Bool(true),  "\"expected integer, got bool\""),
         ("x-overflow",                text(),             "invalid_overflow"),
         ("x-overflow",                Value::I32(1),      "{unacceptable_type,signedint}"),
-        ("x-dead-letter-exchange",    Value::I32(1),      "{unacceptable_type,signedint}"),
         ("x-dead-letter-routing-key", text(),             "routing_key_but_no_dlx_defined"),
         ("x-dead-letter-strategy",    text(),             "invalid_dlx_strategy"),
         ("x-max-priority",            Value::I32(256),    "{max_value_exceeded,256}"),
         ("x-max-priority",            Value::I32(-1),     "{value_negative,-1}"),
         ("x-single-active-consumer",  text(),             "{unacceptable_type,longstr}"),
         ("x-queue-type",              text(),             "\"unsupported queue type '1'\""),
-        ("x-queue-mode",              text(),             "invalid_queue_mode"),
+        ("x-queue-mode",              text(),             "\"unsupported queue mode '1'\""),
         ("x-delivery-limit",          Value::I32(-1),     "{value_negative,-1}"),
-        ("x-quorum-initial-group-size", text(),           "{unacceptable_type,longstr}"),
+        ("x-queue-version",           Value::I32(3),      "\"unsupported queue version '3'\""),
+        ("x-quorum-initial-group-size", text(),           "\"expected integer, got longstr\""),
     ];
     for (name, value, reason) in cases {
         let expected = format!(
@@ -79,4 +80,7 @@ fn known_arguments_with_wrong_values_are_refused_by_name() {
         );
         assert_eq!(parse(&[(name, value.clone())]), Err(expected), "{name} {value:?}");
     }
+    let expected = "PRECONDITION_FAILED - invalid type 'signedint' for arg 'x-dead-letter-exchange' \
+        in queue 'q' in vhost '/'";
+    assert_eq!(parse(&[("x-dead-letter-exchange", Value::I32(1))]), Err(expected.to_owned()));
 }

@@ -349,7 +349,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// Whatever it was declared with and whatever is asked of it, the queue does what the model
     /// does, in the same order.
