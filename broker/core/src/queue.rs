@@ -175,7 +175,7 @@ impl Queue {
                 self.dispatch(now, effects);
             }
             Command::Ack { ids } => {
-                self.settle(&ids, now, effects, |queue, entry, _| queue.note_gone(&entry))
+                self.settle(&ids, now, effects, |queue, entry, _| queue.note_gone(&entry));
             }
             Command::Reject { ids } => self.settle(&ids, now, effects, |queue, entry, effects| {
                 queue.bury(&entry, Reason::Rejected, now, effects);

@@ -24,8 +24,7 @@ impl Routes {
     ///
     /// 404 if there is no such exchange, 403 if it is internal and the message does not come from
     /// the broker itself, 406 if the message's expiration is not a number or its `CC` and `BCC` are
-    /// no lists, 530 if there is no such
-    /// vhost.
+    /// no lists, 530 if there is no such vhost.
     pub fn route(
         &self,
         vhost: &str,

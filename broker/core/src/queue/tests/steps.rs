@@ -33,7 +33,7 @@ pub(super) fn publish(number: u64, what: &Publish) -> Command {
     let expiration = what.ttl.map(|ttl| ttl.to_string());
     let expiration = expiration.as_deref();
     // Some are persistent and some are not; only a log makes a difference between them.
-    let delivery_mode = Some(if number % 3 == 0 { 1 } else { 2 });
+    let delivery_mode = Some(if number.is_multiple_of(3) { 1 } else { 2 });
     let properties =
         Properties { expiration, delivery_mode, priority: what.priority, ..Properties::default() };
     let body = format!("m{number}{}", "x".repeat(what.padding));
