@@ -48,6 +48,7 @@ pub(crate) fn fixed_name(kind: &str) -> Rule {
              then delete this one"
         )))
         .reason(Reason::FieldValueForbidden)
+    .field_path(".spec.name")
 }
 
 /// Names under `amq.` belong to the broker.
@@ -57,6 +58,7 @@ pub(crate) fn unreserved_name(kind: &str) -> Rule {
             "names that start with 'amq.' are reserved for the broker: choose another spec.name for this {kind}"
         )))
         .reason(Reason::FieldValueInvalid)
+        .field_path(".spec.name")
 }
 
 /// A duration as Go writes it, without sign.
