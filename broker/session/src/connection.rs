@@ -176,7 +176,6 @@ impl Connection {
             }
         }
         self.flush_settling(requests);
-        self.times.heard(now, input.len());
     }
 
     /// Whether input waits for an answer. Reading more from the socket is then of no use.

@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::request::{Outcome, Request};
 
 /// Bits of a consumer's id that number it within its connection.
-const CONSUMER_BITS: u32 = 24;
+const CONSUMER_BITS: u32 = 32;
 
 // === impl Connection ===
 
@@ -144,15 +144,7 @@ impl Connection {
         requests: &mut Vec<Request>,
     ) -> Result<(), Fault> {
         let queue = self.queue_or_last(number, consume.queue)?;
-        if self.consumers.len() >= self.settings.max_consumers {
-            let detail = format_args!(
-                "number of consumers has reached the limit ({})",
-                self.settings.max_consumers
-            );
-            return Err(Fault::connection(ReplyCode::ResourceError, detail));
-        }
-        self.consumers_made += 1;
-        let consumer = ConsumerId(self.id.0 << CONSUMER_BITS | self.consumers_made);
+        let consumer = self.next_consumer()?;
         let tag: Box<str> = match consume.consumer_tag {
             "" => format!("amq.ctag-{:x}", consumer.0).into(),
             tag => tag.into(),
@@ -180,6 +172,17 @@ impl Connection {
         };
         self.ask(number, (60, 20), reply, request, requests);
         Ok(())
+    }
+
+    /// The id of a consumer to be, unless there are too many or the connection has used up its ids.
+    fn next_consumer(&mut self) -> Result<ConsumerId, Fault> {
+        let limit = self.settings.max_consumers;
+        if self.consumers.len() >= limit || self.consumers_made >> CONSUMER_BITS > 0 {
+            let detail = format_args!("number of consumers has reached the limit ({limit})");
+            return Err(Fault::connection(ReplyCode::ResourceError, detail));
+        }
+        self.consumers_made += 1;
+        Ok(ConsumerId(self.id.0 << CONSUMER_BITS | self.consumers_made))
     }
 
     fn cancel(&mut self, number: u16, cancel: &basic::Cancel<'_>, requests: &mut Vec<Request>) {
