@@ -145,6 +145,14 @@ impl Message {
         self.short_string(1 + usize::from(self.buf[0]))
     }
 
+    /// Exchange and routing key as two short strings, one after the other, as the wire has them in a
+    /// publish and a delivery alike.
+    #[must_use]
+    pub fn names(&self) -> &[u8] {
+        let key_at = 1 + usize::from(self.buf[0]);
+        &self.buf[..key_at + 1 + usize::from(self.buf[key_at])]
+    }
+
     /// The content header's payload, byte for byte as published: class, weight, body size,
     /// property flags, properties.
     #[must_use]

@@ -40,8 +40,7 @@ fn delivery(header: &[u8]) -> Deliver<'_> {
         consumer_tag: "amq.ctag-1",
         delivery_tag: 1_000_000,
         redelivered: false,
-        exchange: "orders",
-        routing_key: "order.paid.eu",
+        names: b"\x06orders\x0dorder.paid.eu",
         header,
     }
 }

@@ -77,10 +77,8 @@ pub struct Deliver<'a> {
     pub delivery_tag: u64,
     /// Whether it may have been delivered before.
     pub redelivered: bool,
-    /// The exchange it was published to.
-    pub exchange: &'a str,
-    /// The routing key it was published with.
-    pub routing_key: &'a str,
+    /// The exchange it was published to and its routing key: two short strings, as the wire has them.
+    pub names: &'a [u8],
     /// The payload of the content header, as it came with the publish.
     pub header: &'a [u8],
 }
@@ -90,21 +88,18 @@ pub struct Deliver<'a> {
 impl Deliver<'_> {
     /// Appends the method frame and the header frame. The body's frames must follow: see [`body`].
     ///
-    /// Strings come from the wire, so they are taken to be at most 255 bytes long.
+    /// The consumer's name comes from the wire, so it is taken to be at most 255 bytes long.
     #[inline]
     pub fn write(&self, out: &mut BytesMut) {
-        let (tag, exchange, key) =
-            (self.consumer_tag.as_bytes(), self.exchange.as_bytes(), self.routing_key.as_bytes());
-        let size = 4 + 1 + tag.len() + 8 + 1 + 1 + exchange.len() + 1 + key.len();
+        let tag = self.consumer_tag.as_bytes();
+        let size = 4 + 1 + tag.len() + 8 + 1 + self.names.len();
         out.reserve(size + self.header.len() + 2 * OVERHEAD);
         out.put_slice(&head(FrameKind::Method, self.channel, size));
         out.put_slice(&[0, 60, 0, 60, tag.len() as u8]);
         out.put_slice(tag);
         out.put_slice(&self.delivery_tag.to_be_bytes());
-        out.put_slice(&[u8::from(self.redelivered), exchange.len() as u8]);
-        out.put_slice(exchange);
-        out.put_slice(&[key.len() as u8]);
-        out.put_slice(key);
+        out.put_slice(&[u8::from(self.redelivered)]);
+        out.put_slice(self.names);
         out.put_slice(&[END]);
         header(out, self.channel, self.header);
     }

@@ -10,6 +10,7 @@ use crate::frame::{Frame, FrameKind, OVERHEAD};
 use crate::method::basic;
 use crate::properties::Properties;
 use crate::sample::Stock;
+use crate::wire::Writer;
 
 proptest! {
     #[test]
@@ -24,7 +25,12 @@ proptest! {
         let [consumer_tag, exchange, routing_key] = [0, 1, 2].map(|index| &*names[index]);
         let mut at_once = BytesMut::new();
         let channel = 5;
-        Deliver { channel, consumer_tag, delivery_tag, redelivered, exchange, routing_key, header: &payload }
+        let mut short_strings = BytesMut::new();
+        for name in [exchange, routing_key] {
+            Writer::new(&mut short_strings).short_str(name);
+        }
+        let names = &short_strings[..];
+        Deliver { channel, consumer_tag, delivery_tag, redelivered, names, header: &payload }
             .write(&mut at_once);
 
         let mut parts = BytesMut::new();

@@ -63,8 +63,7 @@ impl Connection {
             consumer_tag: &consumer.tag,
             delivery_tag,
             redelivered: delivery.redelivered,
-            exchange: message.exchange(),
-            routing_key: message.routing_key(),
+            names: message.names(),
             header: message.header(),
         };
         let number = consumer.channel;
