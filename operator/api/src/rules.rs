@@ -42,13 +42,13 @@ const EFFECTIVE_NAME: &str = "(has(self.spec.name) ? self.spec.name : self.metad
 /// The broker's name of an object may not change, neither by `spec.name` nor by leaving it out.
 pub(crate) fn fixed_name(kind: &str) -> Rule {
     let old = EFFECTIVE_NAME.replace("self.", "oldSelf.");
+    let remedy = format!(
+        "create another {kind} with the new name, move its bindings and clients, then delete this one"
+    );
     Rule::new(format!("{EFFECTIVE_NAME} == {old}"))
-        .message(Message::Message(format!(
-            "spec.name cannot change: create another {kind} with the new name, move its bindings and clients, \
-             then delete this one"
-        )))
+        .message(Message::Message(format!("spec.name cannot change: {remedy}")))
         .reason(Reason::FieldValueForbidden)
-    .field_path(".spec.name")
+        .field_path(".spec.name")
 }
 
 /// Names under `amq.` belong to the broker.
