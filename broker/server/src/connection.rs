@@ -73,9 +73,7 @@ struct Task {
     refused: Refused,
     /// Virtual host in use; empty before.
     vhost: Name,
-    /// Whether the client has published, so that a lack of memory concerns it.
-    publishes: bool,
-    /// Whether the client was told that it is blocked.
+    /// Whether the client published while the node was out of memory, and so is not read from.
     blocked: bool,
     /// Shards that have yet to say that nothing more comes from them. None before the end.
     farewells: Option<usize>,
@@ -124,7 +122,7 @@ impl Task {
             channels: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            publishes: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
         });
         if !node.registry.add(Arc::clone(&profile)) {
             return Ok(None);
@@ -140,7 +138,6 @@ impl Task {
             answered: false,
             refused: Refused::default(),
             vhost: Name::new(""),
-            publishes: false,
             blocked: false,
             farewells: None,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -197,6 +194,8 @@ impl Task {
         self.handle_events();
         if self.may_read() {
             self.read();
+        } else {
+            self.session.not_listening(self.now);
         }
         self.session.handle_timeout(self.now, &mut self.requests);
         self.perform();
@@ -211,12 +210,11 @@ impl Task {
     }
 
     fn may_read(&mut self) -> bool {
-        let starved = self.publishes && self.node.memory.is_above();
         !self.socket.is_lost()
             && !self.session.is_parked()
             && !self.session.is_closed()
             && self.budget.has_room()
-            && !starved
+            && !self.blocked
             && self.session.output().len() < Socket::BACKLOG
     }
 

@@ -33,8 +33,8 @@ pub(crate) enum Event {
     LoginChecked(bool),
     /// A consumer's queue has gone.
     ConsumerGone(ConsumerId),
-    /// The node blocks publishers now, or lets them go again.
-    Blocked,
+    /// The node has memory again: whoever was kept from publishing may go on.
+    MemoryFree,
     /// The node stops.
     Stop,
     /// Nothing that was under way to the connection from one shard comes any more.

@@ -108,11 +108,12 @@ impl Node {
     pub(crate) fn block_publishers(&self, blocked: bool) {
         let (used, watermark) = (self.memory.used(), self.memory.watermark());
         if blocked {
+            // Each connection finds out by itself when it publishes next.
             tracing::warn!(used, watermark, "messages fill the memory budget, publishers blocked");
         } else {
             tracing::info!(used, watermark, "memory budget free again, publishers go on");
+            self.registry.tell(|| Event::MemoryFree);
         }
-        self.registry.tell(|| Event::Blocked);
     }
 
     /// Whether the node is on its way down.

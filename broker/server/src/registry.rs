@@ -36,8 +36,8 @@ pub(crate) struct Profile {
     pub(crate) received: AtomicU64,
     /// Bytes sent.
     pub(crate) sent: AtomicU64,
-    /// Whether the client has published.
-    pub(crate) publishes: AtomicBool,
+    /// Whether the client is kept from publishing.
+    pub(crate) blocked: AtomicBool,
 }
 
 // === impl Registry ===

@@ -1,5 +1,7 @@
 //! What the shards and the node tell a connection.
 
+use std::sync::atomic::Ordering;
+
 use broker_session::Answer;
 
 use crate::connection::Task;
@@ -38,7 +40,7 @@ impl Task {
             Event::Reply(reply) => self.replied(reply),
             Event::LoginChecked(right) => self.login_checked(right),
             Event::ConsumerGone(consumer) => self.session.cancelled(consumer, &mut self.requests),
-            Event::Blocked => self.tell_blocked(),
+            Event::MemoryFree => self.set_blocked(false),
             Event::Stop => self.stop(),
             Event::Farewell => {
                 self.farewells = self.farewells.map(|left| left.saturating_sub(1));
@@ -52,11 +54,13 @@ impl Task {
         self.answered = true;
     }
 
-    /// Tells a client that publishes that it is blocked, or no longer.
-    pub(super) fn tell_blocked(&mut self) {
-        let blocked = self.publishes && self.node.memory.is_above();
+    /// Stops or resumes reading from a client that publishes, and tells it so.
+    ///
+    /// Set only when it publishes while the node is out of memory: one that only consumes goes on.
+    pub(super) fn set_blocked(&mut self, blocked: bool) {
         if blocked != self.blocked {
             self.blocked = blocked;
+            self.profile.blocked.store(blocked, Ordering::Relaxed);
             self.session.blocked(blocked.then_some(OUT_OF_MEMORY));
         }
     }

@@ -1,6 +1,6 @@
 //! Routing what the client publishes, on one picture of the topology a run.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use broker_core::refusal::Scope;
 use broker_core::topology::Vhost;
@@ -35,12 +35,7 @@ impl Task {
         first: Publish,
         requests: &mut impl Iterator<Item = Request>,
     ) -> Option<Request> {
-        if !self.publishes {
-            self.publishes = true;
-            self.profile.publishes.store(true, Ordering::Relaxed);
-            self.tell_blocked();
-        }
-        let node = std::sync::Arc::clone(&self.node);
+        let node = Arc::clone(&self.node);
         let routes = node.directory.routes();
         let vhost = routes.vhost(&self.vhost);
         let mut tally = Tally::default();
@@ -52,6 +47,9 @@ impl Task {
             next = requests.next();
         }
         tally.add_to(&node.metrics);
+        if node.memory.is_above() {
+            self.set_blocked(true);
+        }
         next
     }
 

@@ -42,9 +42,8 @@ pub(super) async fn whoami(Extension(User(name)): Extension<User>) -> Json<WhoAm
 
 /// `GET /api/connections`.
 pub(super) async fn connections(State(node): State<Arc<Node>>) -> Json<Vec<Connection>> {
-    let blocked = node.memory.is_above();
     let all = node.registry.all();
-    Json(all.iter().map(|profile| connection(&node, profile, blocked)).collect())
+    Json(all.iter().map(|profile| connection(&node, profile)).collect())
 }
 
 /// `GET /health/live`: the process answers.
@@ -97,11 +96,11 @@ async fn totals(node: &Node) -> (ObjectTotals, QueueTotals) {
     (objects, queues)
 }
 
-fn connection(node: &Node, profile: &Profile, blocked: bool) -> Connection {
+fn connection(node: &Node, profile: &Profile) -> Connection {
     let text = |value: Option<&String>| value.cloned().unwrap_or_default();
     let state = match profile.vhost.get() {
         None => "starting",
-        Some(_) if blocked && profile.publishes.load(Ordering::Relaxed) => "blocked",
+        Some(_) if profile.blocked.load(Ordering::Relaxed) => "blocked",
         Some(_) => "running",
     };
     Connection {
