@@ -151,8 +151,9 @@ async fn run(args: RunArgs) -> Result<()> {
 
 fn log(cli: &Cli) -> Result<()> {
     let quiet = matches!(cli.command, Command::Dev(_));
-    let default = if quiet { "warn" } else { "info,kube=warn,lapin=off" };
-    let filter = EnvFilter::try_new(cli.log_level.as_deref().unwrap_or(default))
+    let level = cli.log_level.as_deref().unwrap_or(if quiet { "warn" } else { "info" });
+    // The AMQP client calls every closed channel an error; here it is an answer, and is told as one.
+    let filter = EnvFilter::try_new(format!("kube=warn,lapin=off,{level}"))
         .context("--log-level is not understood")?;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let subscriber = tracing_subscriber::fmt()

@@ -29,11 +29,6 @@ impl Memory {
         backoff::retry(key, note.failures)
     }
 
-    /// How often it failed in a row.
-    pub(crate) fn failures(&self, key: &Named) -> u32 {
-        self.lock().get(key).map_or(0, |note| note.failures)
-    }
-
     /// Ends a row of failures and returns when to look again.
     pub(crate) fn succeeded(&self, key: &Named, resync: Duration) -> Duration {
         let mut notes = self.lock();
@@ -82,9 +77,7 @@ mod tests {
         let (memory, key) = (Memory::default(), Named::new("shop", "billing"));
         let first = memory.failed(&key);
         assert!(memory.failed(&key) > first);
-        assert_eq!(memory.failures(&key), 2);
         memory.succeeded(&key, Duration::from_secs(600));
-        assert_eq!(memory.failures(&key), 0);
         assert_eq!(memory.failed(&key), first);
     }
 

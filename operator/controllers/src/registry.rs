@@ -38,8 +38,9 @@ pub(crate) enum State {
     Deleting,
     /// Its manifest cannot be carried out, in words for people.
     Rejected(String),
-    /// No broker answers, in words for people.
-    Down(String),
+    /// No broker answers. Why is on the cluster's own status: were it told here, every resource of the cluster
+    /// would be written at every step of a broker's start.
+    Down,
     /// A broker answers.
     Up(Broker),
 }
@@ -148,7 +149,7 @@ mod tests {
         let mut receiver = registry.subscribe();
         let key = Named::new("shop", "orders");
         let access = AllowedNamespaces::default;
-        let down = || State::Down("no pod is ready".into());
+        let down = || State::Down;
 
         registry.publish(&key, "1", down());
         assert_eq!((notices(&mut receiver), registry.get(&key)), (0, None), "never seen");
@@ -170,9 +171,9 @@ mod tests {
         let registry = Registry::default();
         let key = Named::new("shop", "orders");
         registry.seen(&key, "1", AllowedNamespaces::default(), false);
-        registry.publish(&key, "1", State::Down("gone".into()));
+        registry.publish(&key, "1", State::Down);
         registry.seen(&key, "2", AllowedNamespaces::default(), false);
-        registry.publish(&key, "1", State::Down("late".into()));
+        registry.publish(&key, "1", State::Rejected("late".into()));
         assert_eq!(registry.get(&key).unwrap().state, State::Unobserved);
     }
 }

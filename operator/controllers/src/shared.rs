@@ -11,6 +11,7 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::registry::Registry;
+use crate::topology::standing::Standings;
 
 /// One operator process.
 pub(crate) struct Shared {
@@ -18,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) pool: Pool,
     pub(crate) registry: Registry,
+    pub(crate) standings: Standings,
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
 }
@@ -33,6 +35,7 @@ impl Shared {
             options,
             pool: Pool::new(),
             registry: Registry::default(),
+            standings: Standings::default(),
             metrics: Metrics::default(),
         }
     }

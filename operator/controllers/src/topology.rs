@@ -14,6 +14,7 @@ mod kind;
 mod outcome;
 mod queue;
 mod reconcile;
+pub(crate) mod standing;
 mod writing;
 
 use std::sync::Arc;
@@ -74,11 +75,16 @@ pub(crate) async fn run<K: Kind>(
 fn follow<K: Kind>(reconciler: &Reconciler, change: Change<'_, K>) {
     match change {
         Change::Applied(resource) => {
+            reconciler.shared.standings.seen(&resource.object_key());
             reconciler.claims.insert(&Named::of(resource), resource.claim());
         }
         Change::Gone(key) => {
             reconciler.memory.forget(key);
+            let shared = reconciler.claims.is_shared(key);
             if let Some(claim) = reconciler.claims.remove(key) {
+                if !shared {
+                    reconciler.shared.standings.gone(&claim.object);
+                }
                 reconciler.shared.registry.tell(Notice::Removed(claim.object));
             }
         }

@@ -153,6 +153,11 @@ impl Reason {
         }
     }
 
+    /// Whether it says nothing about the object, because there is no broker to ask.
+    pub(crate) fn is_wait_for_broker(self) -> bool {
+        matches!(self, Self::ClusterNotFound | Self::WaitingForCluster | Self::BrokerUnreachable)
+    }
+
     /// Whether to try again although nothing changed in Kubernetes: what the broker refused today it may
     /// grant tomorrow. The other reasons end by a change that wakes the resource.
     pub(crate) fn is_retried(self) -> bool {

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
-use operator_api::group::FORCE_DELETE_ANNOTATION;
+use operator_api::group::GROUP;
 
 use crate::named::Named;
 
@@ -62,15 +62,22 @@ impl Known {
     }
 }
 
-/// Changes when a reconciler has something to do: another object, another spec, a deletion begun, another
-/// answer about forced deletion. Not when only status, labels or managed fields changed.
+/// Changes when a reconciler has something to do: another object, another spec, a deletion begun, or another
+/// annotation of ours, as `warren.dev/force-delete`; one may be set to any value to have a resource looked at
+/// now. Not when only status, labels, managed fields or others' annotations changed.
 #[expect(clippy::unnecessary_wraps, reason = "kube's signature of a predicate")]
 pub(crate) fn intent<K: Resource>(object: &K) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     let meta = object.meta();
     (&meta.uid, meta.generation, meta.deletion_timestamp.is_some()).hash(&mut hasher);
-    object.annotations().get(FORCE_DELETE_ANNOTATION).hash(&mut hasher);
+    for annotation in object.annotations().iter().filter(|(name, _)| is_ours(name)) {
+        annotation.hash(&mut hasher);
+    }
     Some(hasher.finish())
+}
+
+fn is_ours(annotation: &str) -> bool {
+    annotation.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Changes when somebody changed a child of ours; its status does not count where it has a generation.
@@ -88,6 +95,8 @@ pub(crate) fn revision<K: Resource>(object: &K) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
 
     use super::*;
 
@@ -96,6 +105,31 @@ mod tests {
         object.metadata.name = Some(name.into());
         object.metadata.namespace = Some("shop".into());
         object
+    }
+
+    #[test]
+    fn only_intent_counts() {
+        let annotated = |name: &str| {
+            let mut object = object("a");
+            object.metadata.annotations = Some([(name.to_owned(), "true".to_owned())].into());
+            object
+        };
+        let mut deleted = object("a");
+        deleted.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+        let mut touched = object("a");
+        touched.metadata.resource_version = Some("7".into());
+        #[rustfmt::skip]
+        let cases = [
+            (annotated("warren.dev/force-delete"), true),
+            (annotated("warren.dev/look"),         true),
+            (annotated("argocd.argoproj.io/sync"), false),
+            (annotated("warren.device/x"),         false),
+            (deleted,                              true),
+            (touched,                              false),
+        ];
+        for (changed, expected) in cases {
+            assert_eq!(intent(&changed) != intent(&object("a")), expected, "{changed:?}");
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(crate) async fn reconcile(
     let members = reconciler.members(&key);
     let brokers = reconciler.epochs.identify(&key, members, &credentials).await;
     let verdict = reconciler.verdict(&cluster, applied, &brokers)?;
-    let state = state(&key, &verdict, &brokers, &credentials);
+    let state = state(&key, &brokers, &credentials);
     reconciler.conclude(&cluster, &key, &verdict, &brokers, state).await
 }
 
@@ -223,11 +223,11 @@ impl Reconciler {
 }
 
 /// What the topology reconcilers have to know.
-fn state(key: &Named, verdict: &Verdict, brokers: &[Broker], credentials: &Credentials) -> State {
+fn state(key: &Named, brokers: &[Broker], credentials: &Credentials) -> State {
     let up = brokers.iter().filter(|broker| broker.is_up());
     let up = up.filter_map(|broker| Some((broker, broker.seen.ip?, broker.identity.as_ref()?)));
     let Some((broker, ip, identity)) = up.min_by(|a, b| a.0.seen.name.cmp(&b.0.seen.name)) else {
-        return State::Down(verdict.message.clone());
+        return State::Down;
     };
     State::Up(registry::Broker {
         endpoint: Endpoint {

@@ -131,13 +131,8 @@ impl Facts {
                 Reason::WaitingForCluster,
                 format!("BrokerCluster {name} is not accepted: {why}"),
             ),
-            State::Down(why) if self.programmed => {
-                settle(Reason::BrokerUnreachable, format!("BrokerCluster {name}: {why}"))
-            }
-            State::Down(why) => settle(
-                Reason::WaitingForCluster,
-                format!("waiting for BrokerCluster {name}: {why}"),
-            ),
+            State::Down if self.programmed => settle(Reason::BrokerUnreachable, self.silent()),
+            State::Down => settle(Reason::WaitingForCluster, self.silent()),
         }
     }
 
@@ -158,12 +153,21 @@ impl Facts {
             (Some(release), _) => Decision::Release(release),
             (None, Some(State::Up(broker))) => Decision::Remove(broker.clone()),
             (None, _) if self.forced => Decision::Release(Release::Forced),
-            (None, Some(State::Down(why) | State::Rejected(why))) => {
-                let why = format!("BrokerCluster {}: {why}", self.cluster_name);
+            (None, Some(State::Down)) => Decision::Settle(still_there(&self.silent())),
+            (None, Some(State::Rejected(why))) => {
+                let why = format!("BrokerCluster {} is not accepted: {why}", self.cluster_name);
                 Decision::Settle(still_there(&why))
             }
             (None, _) => Decision::Nothing,
         }
+    }
+
+    fn silent(&self) -> String {
+        let Named { namespace, name } = &self.cluster_name;
+        format!(
+            "no broker of BrokerCluster {namespace}/{name} answers; `kubectl describe brokercluster {name} \
+             --namespace {namespace}` tells why"
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use operator_api::condition::{self, READY};
 use operator_api::group::{FORCE_DELETE_ANNOTATION, TOPOLOGY_FINALIZER};
 use operator_api::policy::{Adoption, DeletionPolicy};
 use operator_api::topology::TopologyStatus;
-use operator_topology::{Error as BrokerError, Presence};
+use operator_topology::Presence;
 use tracing::instrument;
 
 use crate::memory::Memory;
@@ -24,6 +24,8 @@ use crate::verdict::{Feat, Reason, Verdict};
 
 /// How long the cache is given to catch up with our own write.
 const CATCH_UP: Duration = Duration::from_millis(20);
+/// How long a binding waits for ends that should be declared any moment.
+const NO_NEWS: Duration = Duration::from_secs(10);
 
 /// The reconciler of one kind.
 pub(crate) struct Reconciler {
@@ -111,6 +113,10 @@ impl Reconciler {
                 return self.tell(resource, key, Outcome { verdict, confirmed: None }).await;
             }
         };
+        if self.is_early(resource, &broker) {
+            // What it needs wakes it; the delay is for what should not happen.
+            return Ok(Action::requeue(NO_NEWS));
+        }
         self.hold(resource, key).await?;
         let before = resource.topology_status();
         let presence = match (&before.epoch, resource.adoption()) {
@@ -127,23 +133,33 @@ impl Reconciler {
                     let verdict = Verdict::new(Reason::Programmed, format!("{object} is ready"));
                     Outcome { verdict, confirmed: Some((broker, story)) }
                 }
-                Err(BrokerError::NotFound(_)) if self.memory.failures(key) == 0 => {
-                    // After a restart everything is programmed at once, and a binding may come before its ends:
-                    // worth a second look before it is called trouble.
-                    return Ok(Action::requeue(self.memory.failed(key)));
-                }
                 Err(error) => {
                     Outcome { verdict: refusal(&error, &object, &broker), confirmed: None }
                 }
             };
-        self.announce(resource, &outcome);
         self.tell(resource, key, outcome).await
     }
 
+    /// Whether something the object needs is about to be declared.
+    fn is_early<K: Kind>(&self, resource: &K, broker: &Broker) -> bool {
+        let mut needs = resource.needs().into_iter().map(|what| resource.key_of(what));
+        needs.any(|need| self.shared.standings.is_coming(&need, &broker.epoch))
+    }
+
     /// Wakes the bindings that may have waited for a queue or exchange, or that went with the old one.
-    fn announce<K: Kind>(&self, resource: &K, outcome: &Outcome) {
-        if let Some((_, Some(_))) = &outcome.confirmed {
-            self.shared.registry.tell(Notice::Created(resource.object_key()));
+    pub(super) fn announce<K: Kind>(&self, resource: &K, outcome: &Outcome) {
+        let object = resource.object_key();
+        let standings = &self.shared.standings;
+        let news = match &outcome.confirmed {
+            Some((broker, feat)) => standings.confirmed(&object, &broker.epoch) || feat.is_some(),
+            None if outcome.verdict.reason.is_wait_for_broker() => {
+                standings.suspended(&object);
+                false
+            }
+            None => standings.failed(&object),
+        };
+        if news {
+            self.shared.registry.tell(Notice::Created(object));
         }
     }
 

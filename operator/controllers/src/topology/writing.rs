@@ -72,6 +72,7 @@ impl Reconciler {
         key: &Named,
         outcome: Outcome,
     ) -> Result<Action, kube::Error> {
+        self.announce(resource, &outcome);
         let before = resource.topology_status();
         let after = outcome.applied_to(&before, resource, Timestamp::now());
         let member = outcome.confirmed.as_ref().map(|(broker, _)| broker.member.as_str());

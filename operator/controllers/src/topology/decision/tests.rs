@@ -46,7 +46,7 @@ fn up() -> Facts {
 }
 
 fn down() -> Facts {
-    facts(State::Down("no pod is ready".into()))
+    facts(State::Down)
 }
 
 fn reason(decision: &Decision) -> String {
