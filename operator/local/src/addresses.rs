@@ -98,6 +98,13 @@ impl Addresses {
         self.lease(&self.services)
     }
 
+    /// This very address for a Service, if it is of this block and free.
+    pub(crate) fn service_at(&self, address: Ipv4Addr) -> Option<Lease> {
+        let number = u32::from(address).checked_sub(self.base)?;
+        let free = self.services.lock().unwrap_or_else(PoisonError::into_inner).claim(number);
+        free.then(|| Lease { address, number, pool: Arc::clone(&self.services) })
+    }
+
     fn lease(&self, pool: &Arc<Mutex<Pool>>) -> Option<Lease> {
         let number = pool.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         Some(Lease { address: Ipv4Addr::from(self.base + number), number, pool: Arc::clone(pool) })
@@ -109,6 +116,10 @@ impl Addresses {
 impl Pool {
     fn new(range: std::ops::Range<u32>) -> Self {
         Self { next: range.start, taken: BTreeSet::new(), range }
+    }
+
+    fn claim(&mut self, number: u32) -> bool {
+        self.range.contains(&number) && self.taken.insert(number)
     }
 
     fn take(&mut self) -> Option<u32> {
@@ -157,6 +168,18 @@ mod tests {
         let all: BTreeSet<_> = pods.iter().chain(&services).map(Lease::address).collect();
         assert_eq!(all.len(), pods.len() + services.len());
         assert!(!all.contains(&addresses.node()));
+    }
+
+    #[test]
+    fn a_known_address_can_be_had_again() {
+        let addresses = Addresses::reserve(4321).unwrap();
+        let first = addresses.service().unwrap();
+        assert!(addresses.service_at(first.address()).is_none(), "it is taken");
+        let address = first.address();
+        drop(first);
+        assert_eq!(addresses.service_at(address).unwrap().address(), address);
+        assert!(addresses.service_at(addresses.node()).is_none(), "not a Service's");
+        assert!(addresses.service_at(Ipv4Addr::new(10, 0, 0, 1)).is_none(), "not of the block");
     }
 
     #[test]

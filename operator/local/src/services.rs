@@ -12,7 +12,9 @@
 mod endpoints;
 mod proxy;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
@@ -84,6 +86,9 @@ impl Controller {
         services: &[Arc<Service>],
         pods: &[Arc<Pod>],
     ) -> Result<(), kube::Error> {
+        // Addresses that are known keep their owners, whoever is served first.
+        let mut services: Vec<&Arc<Service>> = services.iter().collect();
+        services.sort_by_key(|service| address(service).is_none());
         self.served.retain(|key, served| {
             services.iter().any(|service| self::key(service) == *key && service.uid() == served.uid)
         });
@@ -130,10 +135,15 @@ impl Controller {
         endpoints: Vec<Endpoint>,
     ) -> Result<(), kube::Error> {
         if !is_headless(service) {
+            // An address that was published may never change, not even by the next `dev`.
+            let known = address(service);
             if served.lease.is_none() {
-                served.lease = self.addresses.service();
+                served.lease = match known {
+                    Some(address) => self.addresses.service_at(address),
+                    None => self.addresses.service(),
+                };
             }
-            if let Some(address) = served.lease.as_ref().map(Lease::address) {
+            if let Some(address) = known.or(served.lease.as_ref().map(Lease::address)) {
                 // The port is open before the address is published.
                 served.listen(service, address, &endpoints).await;
                 self.publish_address(service, address).await?;
@@ -213,20 +223,29 @@ impl Served {
     async fn listen(&mut self, service: &Service, address: Ipv4Addr, endpoints: &[Endpoint]) {
         self.proxies.retain(|open, _| ports(service).any(|(port, _)| port == *open));
         for (port, _) in ports(service) {
-            if !self.proxies.contains_key(&port) {
-                match Proxy::listen(SocketAddrV4::new(address, port)).await {
-                    Ok(proxy) => drop(self.proxies.insert(port, proxy)),
-                    Err(error) => {
-                        tracing::warn!(service = service.name_any(), port, %error, "a Service's port cannot be opened");
-                        continue;
-                    }
+            match self.open(port, address).await {
+                Ok(proxy) => proxy.targets().set(ready_at(endpoints, port)),
+                Err(error) => {
+                    let name = service.name_any();
+                    tracing::warn!(service = name, port, %error, "a Service's port cannot be opened");
                 }
-            }
-            if let Some(proxy) = self.proxies.get(&port) {
-                proxy.targets().set(ready_at(endpoints, port));
             }
         }
     }
+
+    async fn open(&mut self, port: u16, address: Ipv4Addr) -> io::Result<&Proxy> {
+        Ok(match self.proxies.entry(port) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(free) => {
+                free.insert(Proxy::listen(SocketAddrV4::new(address, port)).await?)
+            }
+        })
+    }
+}
+
+/// The address that a Service has been given.
+fn address(service: &Service) -> Option<Ipv4Addr> {
+    service.spec.as_ref()?.cluster_ip.as_deref()?.parse().ok()
 }
 
 fn key(service: &Service) -> ServiceKey {

@@ -15,10 +15,10 @@ use futures::StreamExt;
 use k8s_openapi::serde::de::DeserializeOwned;
 use kube::api::PartialObjectMeta;
 use kube::core::{ApiResource, DynamicObject};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::{WatchStreamExt, metadata_watcher};
 use kube::{Api, Client, Resource};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -60,8 +60,8 @@ impl Watches {
         &mut self,
         kind: &ApiResource,
     ) -> Store<PartialObjectMeta<DynamicObject>> {
-        let api = Api::<DynamicObject>::all_with(self.client.clone(), kind);
-        self.keep(Writer::new(kind.clone()), metadata_watcher(api, watcher::Config::default()))
+        let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(self.client.clone(), kind);
+        self.keep(Writer::new(kind.clone()), watcher(api, watcher::Config::default()))
     }
 
     /// Every object of a kind that is known only at run time.

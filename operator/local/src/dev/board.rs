@@ -1,17 +1,23 @@
 //! The present state of what the manifests ask for, and of the pods that came of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::{ApiResource, DynamicObject};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource, ResourceExt};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::dev::applier::{Applier, Key, Served};
 use crate::dev::readiness::{State, assess};
 use crate::dev::table::Row;
 use crate::watches::Watches;
+
+/// How long the first list of a kind is waited for.
+const LISTED: Duration = Duration::from_secs(2);
 
 /// Follows every kind that a manifest uses.
 pub(super) struct Board {
@@ -50,6 +56,9 @@ impl Board {
                 self.followed.insert(kind, Followed { served: served.clone(), objects });
             }
         }
+        let stores = self.followed.values().map(|followed| &followed.objects).chain([&self.pods]);
+        // A list that does not come is no reason to stand still: its rows say that they are absent.
+        let _ = timeout(LISTED, join_all(stores.map(Store::wait_until_ready))).await;
     }
 
     /// A row for each object that `applier` wants, then one for each pod.

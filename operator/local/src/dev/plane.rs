@@ -27,7 +27,7 @@ use crate::shutdown::{Shutdown, Trigger, channel};
 use crate::{claims, garbage, kubelet, services, statefulset};
 
 /// How long the operator may take to let go.
-const OPERATOR_GRACE: Duration = Duration::from_secs(3);
+const OPERATOR_GRACE: Duration = Duration::from_secs(1);
 /// How long all pods together may take to end; each is killed before that.
 const KUBELET_GRACE: Duration = Duration::from_secs(15);
 
@@ -49,7 +49,7 @@ impl Plane {
     /// Takes what only one process can have: the folder, the addresses, the client port.
     pub(super) async fn reserve(options: &DevOptions) -> Result<Self, Error> {
         let state = StateFolder::open(options.state.as_deref())?;
-        let addresses = Addresses::reserve(rand::random()).map_err(Error::NoAddresses)?;
+        let addresses = Addresses::reserve(state.seed()).map_err(Error::NoAddresses)?;
         let port = options.amqp_port;
         let front = Proxy::listen(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).await;
         let front = front.map_err(|source| Error::AmqpPort { port, source })?;
@@ -154,10 +154,10 @@ impl Plane {
                 tracing::warn!("a pod did not end in time and is killed");
             }
         }
-        if let Some((path, text)) = self.kubeconfig.take() {
-            if fs::read_to_string(&path).is_ok_and(|now| now == text) {
-                let _ = fs::remove_file(&path);
-            }
+        if let Some((path, text)) = self.kubeconfig.take()
+            && fs::read_to_string(&path).is_ok_and(|now| now == text)
+        {
+            let _ = fs::remove_file(&path);
         }
         if let Some(server) = self.server.take() {
             server.shutdown().await;

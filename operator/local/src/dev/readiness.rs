@@ -35,14 +35,11 @@ pub(super) fn assess(object: &DynamicObject, has_status: bool) -> Readiness {
     }
     let status = &object.data["status"];
     let observed = status["observedGeneration"].as_i64();
-    if let (Some(observed), Some(generation)) = (observed, object.metadata.generation) {
-        if observed != generation {
-            return Readiness::new(
-                State::InProgress,
-                "Outdated",
-                "the controller has not seen the newest version",
-            );
-        }
+    if let (Some(observed), Some(generation)) = (observed, object.metadata.generation)
+        && observed != generation
+    {
+        let message = "the controller has not seen the newest version";
+        return Readiness::new(State::InProgress, "Outdated", message);
     }
     match object.types.as_ref().map(|types| (types.api_version.as_str(), types.kind.as_str())) {
         Some(("apps/v1", "StatefulSet")) => stateful_set(object),

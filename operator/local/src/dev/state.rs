@@ -12,6 +12,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -52,7 +53,10 @@ impl StateFolder {
                 let parent = std::env::temp_dir();
                 sweep(&parent);
                 let private = fs::Permissions::from_mode(0o700);
-                let made = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(&parent);
+                let made = tempfile::Builder::new()
+                    .prefix(PREFIX)
+                    .permissions(private)
+                    .tempdir_in(&parent);
                 let folder =
                     made.map_err(|source| failed("create a folder in", &parent, source))?;
                 let lock = lock(folder.path())?;
@@ -64,6 +68,14 @@ impl StateFolder {
     /// Whether what is in the folder is still there the next time.
     pub(super) fn is_kept(&self) -> bool {
         self.temporary.is_none()
+    }
+
+    /// A number that a kept folder has each time, and a temporary one only by chance.
+    pub(super) fn seed(&self) -> u32 {
+        let bytes = self.path.as_os_str().as_bytes();
+        bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        })
     }
 
     pub(super) fn join(&self, name: &str) -> PathBuf {

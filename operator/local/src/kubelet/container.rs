@@ -27,6 +27,8 @@ use crate::kubelet::waiting::Waiting;
 
 /// How often a container looks whether what it waits for is there.
 const RETRY: Duration = Duration::from_millis(200);
+/// What is not there after this long is worth an event; a claim is bound within it.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the size of a log is looked at.
 const LOG_CHECK: Duration = Duration::from_secs(10);
 /// What Kubernetes reports for a program that could not be run at all.
@@ -107,6 +109,8 @@ impl Runner {
 
     /// Everything that has to exist before the start; none when told to stop meanwhile.
     async fn prepare(&mut self) -> Option<Launch> {
+        let begun = Instant::now();
+        let mut complained = None;
         loop {
             if self.stop.borrow().is_some() {
                 return None;
@@ -115,10 +119,12 @@ impl Runner {
                 Ok(launch) => return Some(launch),
                 Err(waiting) => waiting,
             };
+            if begun.elapsed() >= PATIENCE && complained.as_ref() != Some(&waiting) {
+                let events = &self.context.events;
+                events.warning(&self.context.pod, waiting.event, &waiting.message).await;
+                complained = Some(waiting.clone());
+            }
             if self.report.state != State::Waiting(waiting.clone()) {
-                let text =
-                    if waiting.message.is_empty() { waiting.reason } else { &waiting.message };
-                self.context.events.warning(&self.context.pod, waiting.reason, text).await;
                 self.tell(|report| report.state = State::Waiting(waiting));
             }
             // A stop ends the wait early and is seen at the top.
@@ -252,7 +258,7 @@ impl Runner {
                 format!("{message}; it ended with exit code {} saying: {line}", ended.exit.code);
         }
         self.context.events.warning(&self.context.pod, "BackOff", &message).await;
-        let waiting = Waiting { reason: "CrashLoopBackOff", message };
+        let waiting = Waiting { reason: "CrashLoopBackOff", event: "BackOff", message };
         self.tell(|report| {
             report.last = Some(ended.clone());
             report.state = State::Waiting(waiting);

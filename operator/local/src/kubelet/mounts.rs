@@ -31,12 +31,13 @@ impl Mounts {
         let mut at = 0;
         while at < text.len() {
             let rest = &text[at..];
-            if rest.starts_with('/') && begins_a_path(&text[..at]) {
-                if let Some((path, folder)) = self.mounted_at(rest) {
-                    rewritten.push_str(&folder.to_string_lossy());
-                    at += path.len();
-                    continue;
-                }
+            if rest.starts_with('/')
+                && begins_a_path(&text[..at])
+                && let Some((path, folder)) = self.mounted_at(rest)
+            {
+                rewritten.push_str(&folder.to_string_lossy());
+                at += path.len();
+                continue;
             }
             let width = rest.chars().next().map_or(1, char::len_utf8);
             rewritten.push_str(&rest[..width]);

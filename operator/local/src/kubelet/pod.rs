@@ -277,7 +277,7 @@ impl Worker {
         match self.api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
             Ok(_) => self.written = Some(status),
             Err(kube::Error::Api(refusal)) if matches!(refusal.code, 404 | 409) => {
-                self.written = Some(status)
+                self.written = Some(status);
             }
             Err(error) => {
                 tracing::debug!(pod = name, %error, "a pod's status was not written");
@@ -289,10 +289,10 @@ impl Worker {
     /// After the last container: the final status, the folders, and the deletion itself.
     async fn take_down(mut self, folder: &std::path::Path) {
         self.write_status().await;
-        if let Err(error) = fs::remove_dir_all(folder) {
-            if error.kind() != std::io::ErrorKind::NotFound {
-                tracing::debug!(folder = %folder.display(), %error, "a pod's folder was not removed");
-            }
+        if let Err(error) = fs::remove_dir_all(folder)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::debug!(folder = %folder.display(), %error, "a pod's folder was not removed");
         }
         if matches!(*self.wish.borrow(), Wish::Exists(_)) {
             confirm_deletion(&self.api, &self.pod).await;
@@ -362,7 +362,7 @@ async fn confirm_deletion(api: &Api<Pod>, pod: &Pod) {
             Ok(_) => return,
             Err(kube::Error::Api(refusal)) if matches!(refusal.code, 404 | 409) => return,
             Err(error) => {
-                tracing::debug!(pod = pod.name_any(), %error, "a pod's end was not confirmed")
+                tracing::debug!(pod = pod.name_any(), %error, "a pod's end was not confirmed");
             }
         }
         sleep(RETRY).await;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Waiting {
     /// Kubernetes' word for it, such as `CreateContainerConfigError`.
     pub(super) reason: &'static str,
+    /// What the event about it is called.
+    pub(super) event: &'static str,
     /// What is missing and, where that helps, what to do.
     pub(super) message: String,
 }
@@ -17,28 +19,29 @@ pub(super) struct Waiting {
 impl Waiting {
     /// The ordinary beginning of a container's life.
     pub(super) fn creating() -> Self {
-        Self { reason: "ContainerCreating", message: String::new() }
+        Self { reason: "ContainerCreating", event: "Pending", message: String::new() }
     }
 
     /// A volume cannot be mounted yet.
     pub(super) fn mount(message: impl Into<String>) -> Self {
-        Self { reason: "ContainerCreating", message: message.into() }
+        Self { reason: "ContainerCreating", event: "FailedMount", message: message.into() }
     }
 
     /// The container's environment refers to something that is not there.
     pub(super) fn config(message: impl Into<String>) -> Self {
-        Self { reason: "CreateContainerConfigError", message: message.into() }
+        Self { reason: "CreateContainerConfigError", event: "Failed", message: message.into() }
     }
 
     /// The container asks for something that the process kubelet does not do.
     pub(super) fn unsupported(message: impl Into<String>) -> Self {
-        Self { reason: "NotSupported", message: message.into() }
+        Self { reason: "NotSupported", event: "Failed", message: message.into() }
     }
 
     /// This machine's file system refused.
     pub(super) fn disk(op: &str, path: &Path, error: &io::Error) -> Self {
         Self {
             reason: "ContainerCreating",
+            event: "FailedMount",
             message: format!("cannot {op} {}: {error}", path.display()),
         }
     }
@@ -50,6 +53,6 @@ impl Waiting {
             "`dev` runs a container as a process of this machine and found no program for `{command}` at {}",
             places.join(", ")
         );
-        Self { reason: "ProgramNotFound", message }
+        Self { reason: "ProgramNotFound", event: "Failed", message }
     }
 }
