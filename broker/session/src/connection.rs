@@ -29,6 +29,10 @@ use crate::output::Output;
 use crate::request::{Outcome, Request};
 use crate::settings::Settings;
 
+/// The largest frame in bytes before limits are agreed on: enough for any credentials, and not for
+/// a stranger to make the broker hold much.
+const HANDSHAKE_FRAME_MAX: u32 = 8_192;
+
 /// How far a connection has come.
 ///
 /// ```text
@@ -117,7 +121,7 @@ impl Connection {
     /// A connection that was accepted `now`. `id` must not have been used before by this node.
     pub fn new(id: ConnectionId, settings: Arc<Settings>, now: Timestamp) -> Self {
         let limits = Limits {
-            frame_max: settings.frame_max.max(frame::MIN_FRAME_MAX),
+            frame_max: HANDSHAKE_FRAME_MAX,
             channel_max: settings.channel_max,
             heartbeat_ms: 0,
         };

@@ -66,6 +66,15 @@ impl Output {
         }
     }
 
+    /// Gives memory back that a burst needed and silence does not.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            self.added = self.added();
+            self.scratch = BytesMut::new();
+            self.pieces = VecDeque::new();
+        }
+    }
+
     fn set_scratch_aside(&mut self) {
         if !self.scratch.is_empty() {
             self.added += self.scratch.len() as u64;
@@ -116,6 +125,48 @@ impl Buf for Output {
             self.scratch.clear();
         } else {
             self.scratch.advance(count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::{Buf, Bytes};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::{INLINE_MAX, Output};
+
+    proptest! {
+        /// However much the socket takes at a time, what comes out is what went in.
+        #[test]
+        fn bytes_keep_their_order(
+            lengths in vec(prop_oneof![0usize..100, INLINE_MAX - 1..INLINE_MAX + 3], 1..20),
+            taken in vec(1usize..6_000, 1..10),
+        ) {
+            let (mut output, mut expected, mut written) = (Output::default(), Vec::new(), Vec::new());
+            let mut taken = taken.iter().cycle();
+            for (mark, length) in lengths.iter().enumerate() {
+                let bytes = vec![mark as u8; *length];
+                expected.extend_from_slice(&bytes);
+                if mark % 3 == 0 {
+                    output.scratch().extend_from_slice(&bytes);
+                } else {
+                    output.push(Bytes::from(bytes));
+                }
+                prop_assert_eq!(output.added(), expected.len() as u64);
+                let count = output.remaining().min(*taken.next().unwrap());
+                let mut slices = [std::io::IoSlice::new(&[]); 64];
+                let filled = output.chunks_vectored(&mut slices);
+                let waiting: Vec<u8> = slices[..filled].iter().flat_map(|s| s.to_vec()).collect();
+                prop_assert_eq!(waiting.len(), output.remaining());
+                written.extend_from_slice(&waiting[..count]);
+                output.advance(count);
+            }
+            written.extend_from_slice(&output.copy_to_bytes(output.remaining()));
+            prop_assert!(written == expected);
+            output.shrink();
+            prop_assert_eq!(output.added(), expected.len() as u64);
         }
     }
 }

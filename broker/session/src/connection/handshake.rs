@@ -128,7 +128,7 @@ impl Connection {
             0,
             connection::Tune {
                 channel_max: self.limits.channel_max,
-                frame_max: self.limits.frame_max,
+                frame_max: self.settings.frame_max.max(MIN_FRAME_MAX),
                 heartbeat: self.settings.heartbeat_secs,
             },
         );
@@ -149,7 +149,8 @@ impl Connection {
     }
 
     fn tune_ok(&mut self, tune_ok: &connection::TuneOk) -> Result<(), Fault> {
-        let frame_max = agreed("frame_max", tune_ok.frame_max, self.limits.frame_max)?;
+        let proposed = self.settings.frame_max.max(MIN_FRAME_MAX);
+        let frame_max = agreed("frame_max", tune_ok.frame_max, proposed)?;
         if frame_max < MIN_FRAME_MAX {
             return Err(Fault::connection(
                 ReplyCode::NotAllowed,

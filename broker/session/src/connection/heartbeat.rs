@@ -86,6 +86,7 @@ impl Connection {
         if self.times.spoke.after(interval / 2) <= now {
             self.times.spoke = now;
             if self.output.is_empty() && self.output.added() == self.times.said {
+                self.output.shrink();
                 encode::heartbeat(self.output.scratch());
             }
             self.times.said = self.output.added();
