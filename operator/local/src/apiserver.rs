@@ -17,7 +17,7 @@
 //! # What is missing of Kubernetes
 //!
 //! Admission webhooks, authorization (every caller with the token may do everything), audit,
-//! conversion between versions of a custom resource, aggregated API servers, protobuf, exec,
+//! conversion between versions of a custom resource, aggregated API servers, protobuf answers, exec,
 //! attach and port-forward. A pod's fields are stored as they are, without the checks that a
 //! scheduler and a kubelet depend on.
 
@@ -35,6 +35,7 @@ mod namespaces;
 mod negotiate;
 mod openapi;
 mod patch;
+mod protobuf;
 mod query;
 mod route;
 mod schema;

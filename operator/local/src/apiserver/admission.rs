@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::apiserver::{catalog::Resource, crd, meta, status::FieldError};
 
-/// Fills in what the kind's own defaults say. `old` is what is replaced, if anything.
+/// Fills in what the kind's own defaults say. `old` is what is replaced, if anything. May leave
+/// nulls where it looked for something, for the caller to drop.
 pub(crate) fn default(resource: &Resource, old: Option<&Value>, object: &mut Value) {
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Namespace") => namespace(old, object),

@@ -27,7 +27,7 @@ use crate::apiserver::{
     crd, discovery,
     exchange::{Request, Response},
     logs::PodLogs,
-    openapi,
+    openapi, protobuf,
     route::{Route, Target},
     status::{ApiError, Result},
     store::{Key, Object, Store},
@@ -181,12 +181,12 @@ impl Call<'_> {
 
     /// The body as one document; JSON is YAML too.
     fn document(&self) -> Result<Value> {
-        document(self.request)
+        document(self.request, &self.resource)
     }
 }
 
-/// Reads a JSON or YAML body.
-fn document(request: &Request) -> Result<Value> {
+/// Reads a body in JSON, YAML or protobuf; the latter is of the kind of `resource` or a helper's.
+fn document(request: &Request, resource: &Resource) -> Result<Value> {
     let wrong = |error: String| ApiError::bad_request(format!("error decoding the body: {error}"));
     match request.content_type.as_str() {
         kind if kind.contains("yaml") => {
@@ -194,6 +194,9 @@ fn document(request: &Request) -> Result<Value> {
         }
         kind if kind.is_empty() || kind.contains("json") => {
             serde_json::from_slice(&request.body).map_err(|error| wrong(error.to_string()))
+        }
+        protobuf::MEDIA_TYPE if !resource.is_custom() => {
+            protobuf::decode(&request.body, &resource.definition)
         }
         _ => Err(ApiError::unsupported_media("application/json, application/yaml")),
     }

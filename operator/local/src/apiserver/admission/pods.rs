@@ -63,18 +63,6 @@ fn container(container: &mut Value) {
             fill(field, "apiVersion", json!("v1"));
         }
     }
-    // Looking for absent probes and sources leaves nulls behind.
-    if let Some(map) = container.as_object_mut() {
-        map.retain(|_, value| !value.is_null());
-    }
-    for variable in container["env"].as_array_mut().into_iter().flatten() {
-        if let Some(map) = variable.as_object_mut() {
-            map.retain(|_, value| !value.is_null());
-        }
-    }
-    if let Some(map) = container.as_object_mut() {
-        map.retain(|_, value| !value.is_null());
-    }
 }
 
 /// What no kubelet could run.

@@ -25,6 +25,7 @@ pub(super) fn stateful_set(object: &mut Value) {
     fill(spec, "podManagementPolicy", json!("OrderedReady"));
     fill(spec, "revisionHistoryLimit", json!(10));
     fill(spec, "updateStrategy", json!({"type": "RollingUpdate"}));
+    fill(&mut spec["updateStrategy"], "type", json!("RollingUpdate"));
     if spec["updateStrategy"]["type"] == "RollingUpdate" {
         fill(&mut spec["updateStrategy"], "rollingUpdate", json!({"partition": 0}));
     }
@@ -45,6 +46,7 @@ pub(super) fn deployment(object: &mut Value) {
     fill(spec, "revisionHistoryLimit", json!(10));
     fill(spec, "progressDeadlineSeconds", json!(600));
     fill(spec, "strategy", json!({"type": "RollingUpdate"}));
+    fill(&mut spec["strategy"], "type", json!("RollingUpdate"));
     if spec["strategy"]["type"] == "RollingUpdate" {
         let quarter = json!({"maxSurge": "25%", "maxUnavailable": "25%"});
         fill(&mut spec["strategy"], "rollingUpdate", quarter);

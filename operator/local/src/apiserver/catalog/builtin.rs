@@ -8,6 +8,7 @@ use k8s_openapi::{
         storage::v1 as storage,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions,
+    apimachinery::pkg::apis::meta::v1::DeleteOptions,
     schemars::{JsonSchema, SchemaGenerator},
 };
 
@@ -29,6 +30,9 @@ struct Row {
 /// Registers the schemas of every kind that is served.
 pub(super) fn register(generator: &mut SchemaGenerator) {
     rows(generator);
+    generator.subschema_for::<DeleteOptions>();
+    generator.subschema_for::<policy::Eviction>();
+    generator.subschema_for::<core::Binding>();
 }
 
 /// Every built-in kind.

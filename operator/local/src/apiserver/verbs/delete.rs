@@ -17,7 +17,7 @@ use crate::apiserver::{
     query::Params,
     status::{self, ApiError, Result},
     store::{Key, Object},
-    verbs::{Api, Call, document, list_metadata, shown::shown},
+    verbs::{Api, Call, list_metadata, shown::shown},
 };
 
 /// How something is to be deleted: `DeleteOptions`.
@@ -177,7 +177,7 @@ impl Deletion {
 
 impl Call<'_> {
     fn deletion(&self) -> Result<Deletion> {
-        let body = if self.request.body.is_empty() { json!({}) } else { document(self.request)? };
+        let body = if self.request.body.is_empty() { json!({}) } else { self.document()? };
         Deletion::parse(&body, &self.request.params)
     }
 

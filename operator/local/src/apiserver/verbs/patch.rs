@@ -17,6 +17,10 @@ use crate::apiserver::{
 const SUPPORTED: &str = "application/json-patch+json, application/merge-patch+json, \
                          application/strategic-merge-patch+json, application/apply-patch+yaml";
 
+/// And for custom resources, whose lists have no known keys.
+const SUPPORTED_CUSTOM: &str = "application/json-patch+json, application/merge-patch+json, \
+                                application/apply-patch+yaml";
+
 impl Call<'_> {
     /// Changes a part of an object.
     pub(super) fn patch(&self) -> Result<Response> {
@@ -28,8 +32,11 @@ impl Call<'_> {
         let strategic = kind == "application/strategic-merge-patch+json";
         let known = strategic
             || matches!(kind, "application/json-patch+json" | "application/merge-patch+json");
-        if !known || (strategic && self.resource.is_custom()) {
+        if !known {
             return Err(ApiError::unsupported_media(SUPPORTED));
+        }
+        if strategic && self.resource.is_custom() {
+            return Err(ApiError::unsupported_media(SUPPORTED_CUSTOM));
         }
         let document = self.document()?;
         let key = self.key()?;

@@ -153,6 +153,9 @@ impl Call<'_> {
         self.keep_apart(old, &mut new);
         self.server_fields(old, &mut new)?;
         admission::default(resource, old, &mut new);
+        if resource.group != events::GROUP {
+            drop_nulls(&resource.schema, &mut new);
+        }
         if resource.counts {
             self.count(old, &mut new);
         }
