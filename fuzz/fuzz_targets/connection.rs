@@ -14,11 +14,13 @@ use std::sync::Arc;
 
 use broker_core::id::{ConnectionId, ConsumerId, MessageId, QueueId};
 use broker_core::message::Message;
+use broker_core::refusal::Refusal;
 use broker_core::time::Timestamp;
 use broker_protocol::encode;
 use broker_protocol::frame::{Frame, PROTOCOL_HEADER};
 use broker_protocol::method::{basic, channel, confirm, connection, queue};
 use broker_protocol::properties::Properties;
+use broker_protocol::reply::ReplyCode;
 use broker_session::{Answer, Connection, Delivery, PublishId, Request, Settings};
 use bytes::{Buf, BytesMut};
 use libfuzzer_sys::fuzz_target;
@@ -101,31 +103,45 @@ impl Broker {
             2 => encode::method(&mut out, number, channel::Open {}),
             3 => publish(&mut out, number, steps.bytes(), steps.small()),
             4 => encode::method(&mut out, number, confirm::Select { no_wait: false }),
-            5 => encode::method(&mut out, number, basic::Consume {
-                queue: "q",
-                no_ack: steps.small() % 2 == 1,
-                ..Default::default()
-            }),
+            5 => encode::method(
+                &mut out,
+                number,
+                basic::Consume { queue: "q", no_ack: steps.small() % 2 == 1, ..Default::default() },
+            ),
             6 => self.deliver(steps.small()),
-            7 => encode::method(&mut out, number, basic::Ack {
-                delivery_tag: steps.small(),
-                multiple: steps.small() % 2 == 1,
-            }),
-            8 => encode::method(&mut out, number, basic::Nack {
-                delivery_tag: steps.small(),
-                multiple: steps.small() % 2 == 1,
-                requeue: steps.small() % 2 == 1,
-            }),
-            9 => encode::method(&mut out, number, basic::Qos {
-                prefetch_count: steps.small() as u16,
-                global: steps.small() % 2 == 1,
-                ..Default::default()
-            }),
-            10 => encode::method(&mut out, number, basic::Get {
-                queue: "q",
-                no_ack: steps.small() % 2 == 1,
-            }),
-            11 => encode::method(&mut out, number, queue::Declare { queue: "q", ..Default::default() }),
+            7 => encode::method(
+                &mut out,
+                number,
+                basic::Ack { delivery_tag: steps.small(), multiple: steps.small() % 2 == 1 },
+            ),
+            8 => encode::method(
+                &mut out,
+                number,
+                basic::Nack {
+                    delivery_tag: steps.small(),
+                    multiple: steps.small() % 2 == 1,
+                    requeue: steps.small() % 2 == 1,
+                },
+            ),
+            9 => encode::method(
+                &mut out,
+                number,
+                basic::Qos {
+                    prefetch_count: steps.small() as u16,
+                    global: steps.small() % 2 == 1,
+                    ..Default::default()
+                },
+            ),
+            10 => encode::method(
+                &mut out,
+                number,
+                basic::Get { queue: "q", no_ack: steps.small() % 2 == 1 },
+            ),
+            11 => encode::method(
+                &mut out,
+                number,
+                queue::Declare { queue: "q", ..Default::default() },
+            ),
             12 => encode::method(&mut out, number, channel::Close::default()),
             13 => encode::method(&mut out, number, channel::CloseOk {}),
             14 => self.confirm(steps.small()),
@@ -135,10 +151,13 @@ impl Broker {
             18 => encode::method(&mut out, number, basic::Recover { requeue: true }),
             19 => encode::method(&mut out, 0, connection::Close::default()),
             20 => self.written(),
-            21 => encode::method(&mut out, number, basic::Cancel {
-                consumer_tag: "amq.ctag-1000001",
-                no_wait: false,
-            }),
+            21 => encode::method(
+                &mut out,
+                number,
+                basic::Cancel { consumer_tag: "amq.ctag-1000001", no_wait: false },
+            ),
+            22 => self.refuse(steps.small()),
+            23 => self.shutdown(),
             // A frame of any payload.
             _ => {
                 let payload = steps.bytes();
@@ -155,13 +174,21 @@ impl Broker {
     /// Leads through the handshake at once.
     fn handshake(&mut self, out: &mut BytesMut) {
         out.extend_from_slice(&PROTOCOL_HEADER);
-        encode::method(out, 0, connection::StartOk {
-            mechanism: "PLAIN",
-            response: b"\0guest\0guest",
-            locale: "en_US",
-            ..Default::default()
-        });
-        encode::method(out, 0, connection::TuneOk { channel_max: 7, frame_max: 4096, heartbeat: 2 });
+        encode::method(
+            out,
+            0,
+            connection::StartOk {
+                mechanism: "PLAIN",
+                response: b"\0guest\0guest",
+                locale: "en_US",
+                ..Default::default()
+            },
+        );
+        encode::method(
+            out,
+            0,
+            connection::TuneOk { channel_max: 7, frame_max: 4096, heartbeat: 2 },
+        );
         encode::method(out, 0, connection::Open { virtual_host: "/" });
         self.input.extend_from_slice(out);
         out.clear();
@@ -240,7 +267,8 @@ impl Broker {
 
     fn deliver(&mut self, choice: u64) {
         let count = self.consumers.len().max(1) as u64;
-        let Some((consumer, no_ack)) = self.consumers.get((choice % count) as usize).copied() else {
+        let Some((consumer, no_ack)) = self.consumers.get((choice % count) as usize).copied()
+        else {
             return;
         };
         let id = self.message(no_ack);
@@ -256,10 +284,31 @@ impl Broker {
 
     fn confirm(&mut self, choice: u64) {
         if let Some(id) = self.published.pop() {
+            if choice % 7 == 0 {
+                self.connection.returned(id, &message(b"returned"));
+            }
             self.connection.routed(id, (choice % 3) as u32);
             self.connection.settled(id, choice % 5 > 0);
             self.connection.settled(id, true);
         }
+    }
+
+    /// A publish turns out not to be permitted; one in four such closes the connection.
+    fn refuse(&mut self, choice: u64) {
+        let Some(id) = self.published.pop() else { return };
+        let code = if choice % 4 == 0 { ReplyCode::NotImplemented } else { ReplyCode::NotFound };
+        let open = self.connection.is_open(id);
+        let mut requests = Vec::new();
+        self.connection.refuse(id, Refusal::new(code, "refused"), &mut requests);
+        assert!(open || requests.is_empty(), "a closed channel closed again");
+        self.take(requests);
+    }
+
+    fn shutdown(&mut self) {
+        let mut requests = Vec::new();
+        self.connection.close(ReplyCode::ConnectionForced, "shutdown", &mut requests);
+        self.connection.blocked(Some("too late"));
+        self.take(requests);
     }
 
     fn cancelled(&mut self, choice: u64) {
