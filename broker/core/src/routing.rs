@@ -5,6 +5,7 @@
 
 mod copies;
 mod destinations;
+mod hash;
 mod headers;
 mod keyed;
 mod router;

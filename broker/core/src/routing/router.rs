@@ -5,6 +5,7 @@ use broker_protocol::table::FieldTable;
 use crate::message::Message;
 use crate::refusal::Refusal;
 use crate::routing::destinations::{Destinations, Target};
+use crate::routing::hash::ConsistentHash;
 use crate::routing::headers::Headers;
 use crate::routing::keyed::Keyed;
 use crate::routing::targets::Targets;
@@ -18,24 +19,32 @@ pub(crate) enum Router {
     Fanout(Destinations),
     Topic(Trie),
     Headers(Headers),
+    Hash(ConsistentHash),
 }
 
 // === impl Router ===
 
 impl Router {
-    pub(crate) fn new(kind: ExchangeKind) -> Self {
-        match kind {
+    /// No bindings yet. `entity` is as in `exchange 'e' in vhost '/'`.
+    pub(crate) fn new(
+        kind: ExchangeKind,
+        arguments: &FieldTable,
+        entity: &str,
+    ) -> Result<Self, Refusal> {
+        Ok(match kind {
             ExchangeKind::Direct => Self::Direct(Keyed::default()),
             ExchangeKind::Fanout => Self::Fanout(Destinations::default()),
             ExchangeKind::Topic => Self::Topic(Trie::default()),
             ExchangeKind::Headers => Self::Headers(Headers::default()),
-        }
+            ExchangeKind::ConsistentHash => Self::Hash(ConsistentHash::new(arguments, entity)?),
+        })
     }
 
-    /// Whether a binding with these arguments makes sense here.
-    pub(crate) fn check(&self, arguments: &FieldTable) -> Result<(), Refusal> {
+    /// Whether such a binding makes sense here.
+    pub(crate) fn check(&self, key: &str, arguments: &FieldTable) -> Result<(), Refusal> {
         match self {
             Self::Headers(_) => Headers::check(arguments),
+            Self::Hash(_) => ConsistentHash::check(key),
             Self::Direct(_) | Self::Fanout(_) | Self::Topic(_) => Ok(()),
         }
     }
@@ -48,6 +57,7 @@ impl Router {
             Self::Fanout(all) => all.add(target),
             Self::Topic(trie) => trie.add(key, target),
             Self::Headers(headers) => headers.add(arguments, target),
+            Self::Hash(hash) => hash.add(key, target),
         }
     }
 
@@ -60,6 +70,7 @@ impl Router {
             Self::Fanout(all) => all.remove(target),
             Self::Topic(trie) => trie.remove(key, target),
             Self::Headers(headers) => headers.remove(arguments, target),
+            Self::Hash(hash) => hash.remove(key, target),
         }
     }
 
@@ -70,6 +81,7 @@ impl Router {
             Self::Fanout(all) => targets.add_all(all),
             Self::Topic(trie) => trie.find(key, targets),
             Self::Headers(headers) => headers.find(message, targets),
+            Self::Hash(hash) => hash.find(key, message, targets),
         }
     }
 }

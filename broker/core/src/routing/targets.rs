@@ -1,10 +1,13 @@
 //! Where one message goes: the result of routing, made to be used again and again.
 
+use hashbrown::HashSet;
+
 use crate::id::QueueId;
 use crate::name::Name;
 use crate::routing::destinations::{Destinations, Target};
 
-/// Above this many queues, duplicates are looked for at the end instead of one by one.
+/// From this many on, duplicates are not looked for one by one: among queues at the end, among
+/// exchanges in a set.
 const SCAN: usize = 16;
 
 /// The queues a message was routed to, each once. Keep one and pass it to every call: it keeps
@@ -15,6 +18,8 @@ pub struct Targets {
     /// Exchanges seen on the way; those from `next` on are still to be visited.
     exchanges: Vec<Name>,
     next: usize,
+    /// The same exchanges, once there are too many to look through.
+    seen: HashSet<Name>,
 }
 
 // === impl Targets ===
@@ -41,6 +46,7 @@ impl Targets {
     pub(crate) fn clear(&mut self) {
         self.queues.clear();
         self.exchanges.clear();
+        self.seen.clear();
         self.next = 0;
     }
 
@@ -52,7 +58,15 @@ impl Targets {
 
     /// Notes an exchange to be visited, unless it has been noted before.
     pub(crate) fn add_exchange(&mut self, exchange: &Name) {
-        if !self.exchanges.contains(exchange) {
+        if self.exchanges.len() == SCAN {
+            self.seen.extend(self.exchanges.iter().cloned());
+        }
+        let new = if self.exchanges.len() < SCAN {
+            !self.exchanges.contains(exchange)
+        } else {
+            self.seen.insert(exchange.clone())
+        };
+        if new {
             self.exchanges.push(exchange.clone());
         }
     }

@@ -21,7 +21,7 @@ impl Topology {
         let source = vhost.exchange(&binding.source);
         let source = source.ok_or_else(|| Refusal::no_exchange(&binding.vhost, &binding.source))?;
         check_destination(vhost, &binding.destination, connection)?;
-        source.router.check(&binding.arguments)?;
+        source.router.check(&binding.routing_key, &binding.arguments)?;
         Ok(Outcome::Done { changed: vhost.insert_binding(canonical(binding)) })
     }
 

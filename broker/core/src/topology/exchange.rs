@@ -23,6 +23,8 @@ pub enum ExchangeKind {
     Topic,
     /// The message's headers match the binding's arguments.
     Headers,
+    /// One binding wins, by a hash of the routing key, a header or a property.
+    ConsistentHash,
 }
 
 /// One exchange, with its bindings arranged for routing.
@@ -56,13 +58,14 @@ impl ExchangeKind {
             Self::Fanout => "fanout",
             Self::Topic => "topic",
             Self::Headers => "headers",
+            Self::ConsistentHash => "x-consistent-hash",
         }
     }
 
     /// The type of this name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Direct, Self::Fanout, Self::Topic, Self::Headers]
+        [Self::Direct, Self::Fanout, Self::Topic, Self::Headers, Self::ConsistentHash]
             .into_iter()
             .find(|kind| kind.name() == name)
     }
@@ -142,7 +145,8 @@ pub(super) fn predeclared() -> impl Iterator<Item = Exchange> {
         internal: false,
         alternate: None,
         arguments: FieldTable::new(),
-        router: Router::new(kind),
+        router: Router::new(kind, &FieldTable::new(), name)
+            .expect("the predeclared types take no arguments"),
     })
 }
 
@@ -156,8 +160,8 @@ fn create(vhost: &str, wanted: DeclareExchange, kind: ExchangeKind) -> Result<Ex
         auto_delete: wanted.auto_delete,
         internal: wanted.internal,
         alternate,
+        router: Router::new(kind, &wanted.arguments, &entity)?,
         arguments: wanted.arguments,
-        router: Router::new(kind),
     })
 }
 

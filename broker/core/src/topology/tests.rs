@@ -269,6 +269,21 @@ fn exchanges_lead_to_exchanges_and_cycles_end() {
 }
 
 #[test]
+fn many_exchanges_are_visited_once_each() {
+    let mut topology = topology();
+    topology.queues(&["q"]);
+    let names: Vec<_> = (0..40).map(|n| format!("e{n}")).collect();
+    for name in &names {
+        topology.exchanges(&[(name, "fanout")]);
+    }
+    for from in &names {
+        let to = names.iter().map(|to| to_exchange(from, to, ""));
+        topology.bindings(to.chain([to_queue(from, "q", "")]).collect());
+    }
+    assert_eq!(topology.routed("e0", ""), [1]);
+}
+
+#[test]
 fn what_an_exchange_has_no_binding_for_goes_to_its_alternate() {
     let mut topology = topology();
     for (name, alternate) in [("first", "second"), ("second", "first"), ("lost", "nowhere")] {
