@@ -46,6 +46,8 @@ fn origin(tree: &UseTree, source: &Source) -> Origin {
     match first.as_str() {
         "std" | "core" | "alloc" => Origin::Std,
         "crate" | "self" | "super" => Origin::OwnCrate,
+        // A type of this file whose variants are imported.
+        _ if first.starts_with(char::is_uppercase) => Origin::OwnCrate,
         _ if layout::modules_of(source).contains(&first) => Origin::OwnCrate,
         _ => Origin::OtherCrate,
     }
