@@ -233,7 +233,7 @@ impl Broker {
                 Request::PurgeQueue { .. } | Request::DeleteQueue { .. } => {
                     self.ask(Answer::Removed { messages: 1 });
                 }
-                Request::Unsubscribe { .. } | Request::Grant { .. } => {}
+                Request::Unsubscribe { .. } | Request::Grant { .. } | Request::SetPrefetch { .. } => {}
                 Request::Closed => self.closed = true,
                 _ => self.ask(Answer::Done),
             }

@@ -64,6 +64,16 @@ impl Channel {
         }
     }
 
+    /// The limit that a consumer's queue keeps, given the consumer's own: with a shared prefetch, no
+    /// consumer alone may hold more than all together, or it would starve those of other channels.
+    pub(crate) fn prefetch_of(&self, own: u32) -> u32 {
+        match (own, self.shared_prefetch) {
+            (0, shared) => shared,
+            (own, 0) => own,
+            (own, shared) => own.min(shared),
+        }
+    }
+
     /// Whether the shared prefetch lets another delivery out.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {

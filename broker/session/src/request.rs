@@ -86,6 +86,15 @@ pub enum Request {
         /// How many more.
         deliveries: u32,
     },
+    /// Change how many unacknowledged messages a consumer may hold. No answer.
+    SetPrefetch {
+        /// The queue.
+        queue: QueueId,
+        /// The consumer.
+        consumer: ConsumerId,
+        /// The limit; 0 is none.
+        prefetch: u32,
+    },
     /// Messages were dealt with, or not. No answer.
     Settle {
         /// The queue that they came from, which may be gone.

@@ -52,6 +52,9 @@ impl Task {
             Request::Grant { queue, consumer, deliveries } => {
                 self.outgoing.command(queue, QueueCommand::Grant { consumer, deliveries });
             }
+            Request::SetPrefetch { queue, consumer, prefetch } => {
+                self.outgoing.command(queue, QueueCommand::SetPrefetch { consumer, prefetch });
+            }
             Request::Settle { queue, outcome, ids } => {
                 let command = match outcome {
                     Settlement::Ack => QueueCommand::Ack { ids },

@@ -113,10 +113,11 @@ impl Connection {
                 if !no_wait {
                     self.send(number, basic::ConsumeOk { consumer_tag: &tag });
                 }
-                if let Some(channel) = self.channel(number) {
-                    channel.consumers.insert(tag.clone(), consumer);
-                }
-                self.consumers.insert(consumer, Consumer::new(number, tag, queue, no_ack));
+                let Some(channel) = self.channel(number) else { return Ok(()) };
+                channel.consumers.insert(tag.clone(), consumer);
+                let prefetch = channel.prefetch;
+                let subscribed = Consumer::new(number, tag, queue, no_ack, prefetch);
+                self.consumers.insert(consumer, subscribed);
             }
             (Reply::Get { no_ack }, answer @ Answer::Got { .. }) => {
                 self.got(number, no_ack, &answer);

@@ -125,16 +125,26 @@ impl Connection {
                 format_args!("prefetch_size!=0 ({})", qos.prefetch_size),
             ));
         }
-        if let Some(channel) = self.channel(number) {
-            if qos.global {
-                channel.shared_prefetch = qos.prefetch_count.into();
-            } else {
-                channel.prefetch = qos.prefetch_count.into();
-            }
+        if qos.global {
+            self.share_prefetch(number, qos.prefetch_count.into(), requests);
+        } else if let Some(channel) = self.channel(number) {
+            channel.prefetch = qos.prefetch_count.into();
         }
         self.send(number, basic::QosOk {});
         self.release_held(number, requests);
         Ok(())
+    }
+
+    /// Sets a channel's shared prefetch, which its present consumers' queues have to know.
+    fn share_prefetch(&mut self, number: u16, shared: u32, requests: &mut Vec<Request>) {
+        let Some(channel) = self.channels.get_mut(&number) else { return };
+        channel.shared_prefetch = shared;
+        for id in channel.consumers.values() {
+            let Some(consumer) = self.consumers.get(id).filter(|c| !c.no_ack) else { continue };
+            let prefetch = channel.prefetch_of(consumer.prefetch);
+            let (queue, consumer) = (consumer.queue, *id);
+            requests.push(Request::SetPrefetch { queue, consumer, prefetch });
+        }
     }
 
     fn consume(
@@ -159,7 +169,7 @@ impl Connection {
             connection: self.id,
             no_ack: consume.no_ack,
             exclusive: consume.exclusive,
-            prefetch: if consume.no_ack { 0 } else { channel.prefetch },
+            prefetch: if consume.no_ack { 0 } else { channel.prefetch_of(channel.prefetch) },
             priority: priority(&consume.arguments)?,
             window: self.settings.window,
         };

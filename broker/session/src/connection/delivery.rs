@@ -18,6 +18,8 @@ pub(crate) struct Consumer {
     pub(super) no_ack: bool,
     pub(super) queue: QueueId,
     pub(super) tag: Box<str>,
+    /// Its own prefetch, without the channel's; 0 is no limit.
+    pub(super) prefetch: u32,
     /// Deliveries since the last grant.
     used: u32,
 }
@@ -25,8 +27,15 @@ pub(crate) struct Consumer {
 // === impl Consumer ===
 
 impl Consumer {
-    pub(super) fn new(channel: u16, tag: Box<str>, queue: QueueId, no_ack: bool) -> Self {
-        Self { channel, no_ack, queue, tag, used: 0 }
+    /// A consumer that has been subscribed on `channel`, where consumers to come have `prefetch`.
+    pub(super) fn new(
+        channel: u16,
+        tag: Box<str>,
+        queue: QueueId,
+        no_ack: bool,
+        prefetch: u32,
+    ) -> Self {
+        Self { channel, no_ack, queue, tag, prefetch, used: 0 }
     }
 }
 

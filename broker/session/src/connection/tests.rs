@@ -227,6 +227,7 @@ fn asked(request: &Request) -> String {
         }
         Request::Unsubscribe { .. } => "unsubscribe".to_owned(),
         Request::Grant { deliveries, .. } => format!("grant {deliveries}"),
+        Request::SetPrefetch { prefetch, .. } => format!("prefetch {prefetch}"),
         Request::Get { queue, .. } => format!("get '{queue}'"),
         Request::DeclareQueue(declare) => format!("declare queue '{}'", declare.name),
         Request::PurgeQueue { name } => format!("purge '{name}'"),

@@ -148,12 +148,31 @@ fn a_prefetch_of_the_channel_holds_deliveries_back() {
 }
 
 #[test]
-fn the_prefetch_of_a_consumer_is_the_queues_to_keep() {
-    let mut driver = Driver::running();
-    driver.send(1, basic::Qos { prefetch_size: 0, prefetch_count: 9, global: false });
-    driver.send(1, basic::Consume { queue: "q", ..Default::default() });
-    let Some(Request::Consume { subscription, .. }) = driver.requests.pop() else { panic!() };
-    assert_eq!(subscription.prefetch, 9);
+fn queues_are_told_the_lower_prefetch() {
+    #[rustfmt::skip]
+    let cases = [
+        // own, shared, told
+        (0, 0, 0),
+        (9, 0, 9),
+        (0, 5, 5),
+        (9, 5, 5),
+        (3, 5, 3),
+    ];
+    let qos = |prefetch_count, global| basic::Qos { prefetch_size: 0, prefetch_count, global };
+    for (own, shared, told) in cases {
+        let mut driver = Driver::running();
+        driver.send(1, qos(own, false));
+        driver.send(1, qos(shared, true));
+        driver.send(1, basic::Consume { queue: "q", ..Default::default() });
+        let Some(Request::Consume { subscription, .. }) = driver.requests.pop() else { panic!() };
+        assert_eq!(subscription.prefetch, told, "own {own}, shared {shared}");
+        driver.answer(Answer::Consuming { queue: QUEUE });
+        driver.send(1, qos(1, false));
+        assert_eq!(driver.asked(), [""; 0], "only consumers to come");
+        driver.send(1, qos(2, true));
+        let told = if own == 0 { 2 } else { own.min(2) };
+        assert_eq!(driver.asked(), [format!("prefetch {told}")]);
+    }
 }
 
 #[test]
