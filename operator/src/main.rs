@@ -22,7 +22,7 @@ struct Cli {
     command: Command,
 
     /// How much is logged: error, warn, info, debug, trace, or filters as in `info,operator_topology=debug`
-    /// [default: info; warn for dev].
+    /// [default: info; error for dev, whose table says the rest].
     #[arg(long, global = true, env = "WARREN_LOG_LEVEL", value_name = "LEVEL")]
     log_level: Option<String>,
 
@@ -151,7 +151,7 @@ async fn run(args: RunArgs) -> Result<()> {
 
 fn log(cli: &Cli) -> Result<()> {
     let quiet = matches!(cli.command, Command::Dev(_));
-    let level = cli.log_level.as_deref().unwrap_or(if quiet { "warn" } else { "info" });
+    let level = cli.log_level.as_deref().unwrap_or(if quiet { "error" } else { "info" });
     // The AMQP client calls every closed channel an error; here it is an answer, and is told as one.
     let filter = EnvFilter::try_new(format!("kube=warn,lapin=off,{level}"))
         .context("--log-level is not understood")?;

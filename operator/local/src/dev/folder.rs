@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until};
 
 /// Changes that follow each other this closely are one: editors and Git write in bursts.
 const QUIET: Duration = Duration::from_millis(150);
@@ -17,6 +17,8 @@ const LONGEST: Duration = Duration::from_secs(2);
 pub(super) struct Folders {
     _watcher: Option<RecommendedWatcher>,
     changes: mpsc::Receiver<()>,
+    /// When to act on what was noticed, and the latest that further changes may put it off to.
+    noticed: Option<(Instant, Instant)>,
 }
 
 // === impl Folders ===
@@ -41,29 +43,41 @@ impl Folders {
             Ok(watcher)
         });
         match watching {
-            Ok(watcher) => (Self { _watcher: Some(watcher), changes }, Ok(())),
-            Err(error) => (Self { _watcher: None, changes }, Err(error)),
+            Ok(watcher) => (Self { _watcher: Some(watcher), changes, noticed: None }, Ok(())),
+            Err(error) => (Self { _watcher: None, changes, noticed: None }, Err(error)),
         }
     }
 
-    /// Waits for a change, and for the end of the burst it belongs to. May be cancelled.
+    /// Waits for a change, and for the end of the burst it belongs to. May be cancelled at any
+    /// point: a change that was noticed stays noticed.
     pub(super) async fn changed(&mut self) {
-        if self.changes.recv().await.is_none() {
-            return std::future::pending().await;
-        }
-        let burst = async {
-            sleep(QUIET).await;
-            while self.changes.try_recv().is_ok() {
-                sleep(QUIET).await;
+        loop {
+            let Some((due, latest)) = self.noticed else {
+                if self.changes.recv().await.is_none() {
+                    return std::future::pending().await;
+                }
+                let now = Instant::now();
+                self.noticed = Some((now + QUIET, now + LONGEST));
+                continue;
+            };
+            tokio::select! {
+                () = sleep_until(due) => {
+                    self.noticed = None;
+                    return;
+                }
+                Some(()) = self.changes.recv() => {
+                    self.noticed = Some((latest.min(Instant::now() + QUIET), latest));
+                }
             }
-        };
-        let _ = timeout(LONGEST, burst).await;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -83,6 +97,19 @@ mod tests {
         timeout(within, folders.changed()).await.expect("a file in the new folder");
         fs::remove_file(folder.path().join("0.yaml")).unwrap();
         timeout(within, folders.changed()).await.expect("a removed file");
+    }
+
+    #[tokio::test]
+    async fn a_change_survives_a_wait_that_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut folders, _) = Folders::watch(&[folder.path().to_owned()]);
+        fs::write(folder.path().join("a.yaml"), "a").unwrap();
+        let mut given_up = 0;
+        while timeout(QUIET / 10, folders.changed()).await.is_err() {
+            given_up += 1;
+            assert!(given_up < 1000, "the change was lost");
+        }
+        assert!(given_up > 0);
     }
 
     #[tokio::test]

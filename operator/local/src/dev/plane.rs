@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::addresses::Addresses;
 use crate::apiserver::{self, ApiServer};
-use crate::dev::state::StateFolder;
+use crate::dev::state::{OBJECTS, StateFolder};
 use crate::dev::{BoxError, DevOptions, Error};
 use crate::services::{Front, Proxy, ServiceKey};
 use crate::shutdown::{Shutdown, Trigger, channel};
@@ -75,7 +75,7 @@ impl Plane {
         let path = options.kubeconfig.clone().unwrap_or_else(|| self.state.join("kubeconfig"));
         refuse_foreign(&path)?;
         let server = ApiServer::start(apiserver::Options {
-            state_dir: self.state.is_kept().then(|| self.state.join("objects")),
+            state_dir: self.state.is_kept().then(|| self.state.join(OBJECTS)),
             pod_logs: Some(std::sync::Arc::new(self.logs())),
             history: None,
         });

@@ -27,6 +27,9 @@ const MANAGER: &str = "warren-operator";
 const RETRY: Duration = Duration::from_secs(2);
 /// Changes that come within this time are shown together.
 const FRAME: Duration = Duration::from_millis(50);
+/// How long everything has to stay ready after a start from a kept folder: what is stored there
+/// was true of brokers that are gone, and says so only once the controllers have looked.
+const SETTLE: Duration = Duration::from_secs(2);
 /// How often the screen is looked after when nothing changes (a terminal may be resized).
 const TICK: Duration = Duration::from_secs(1);
 
@@ -48,6 +51,8 @@ struct Stage {
     loaded: Loaded,
     problems: Vec<Problem>,
     url: Option<String>,
+    /// How long everything has to stay ready before that is believed.
+    settle: Duration,
 }
 
 // === impl Session ===
@@ -83,6 +88,7 @@ impl Session<'_> {
             loaded: Loaded::default(),
             problems: Vec::new(),
             url: None,
+            settle: if self.plane.state.was_used() { SETTLE } else { Duration::ZERO },
         };
         stage.reload().await;
         let until_ready = self.options.until_ready;
@@ -124,10 +130,13 @@ impl Stage {
         let (mut objects, mut connection) = (self.board.changes(), self.connection.changes());
         let mut ticks = interval(TICK);
         let mut retry = Instant::now() + RETRY;
+        let mut since = None;
         loop {
             objects.mark_unchanged();
             connection.mark_unchanged();
-            if self.show() && until_ready {
+            since = self.show().then(|| since.unwrap_or_else(Instant::now));
+            let done = since.filter(|_| until_ready).map(|since| since + self.settle);
+            if done.is_some_and(|done| Instant::now() >= done) {
                 self.screen.say("every resource is ready");
                 return;
             }
@@ -140,6 +149,7 @@ impl Stage {
                     self.sync().await;
                     retry = Instant::now() + RETRY;
                 }
+                () = sleep_until(done.unwrap_or_else(Instant::now)), if done.is_some() => {}
                 _ = ticks.tick() => {}
             }
         }

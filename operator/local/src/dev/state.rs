@@ -24,6 +24,8 @@ use crate::dev::Error;
 
 const PREFIX: &str = "warren-dev-";
 const LOCK: &str = "lock";
+/// Where the API server keeps its objects in a kept folder.
+pub(super) const OBJECTS: &str = "objects";
 /// A temporary folder this young may still be about to be locked by its owner.
 const YOUNG: Duration = Duration::from_secs(60);
 
@@ -32,6 +34,7 @@ const YOUNG: Duration = Duration::from_secs(60);
 pub(super) struct StateFolder {
     path: PathBuf,
     temporary: Option<TempDir>,
+    used: bool,
     _lock: File,
 }
 
@@ -47,7 +50,7 @@ impl StateFolder {
                 let lock = lock(&path)?;
                 // What a killed `dev` left of its pods.
                 let _ = fs::remove_dir_all(path.join("pods"));
-                Ok(Self { path, temporary: None, _lock: lock })
+                Ok(Self { used: path.join(OBJECTS).exists(), path, temporary: None, _lock: lock })
             }
             None => {
                 let parent = std::env::temp_dir();
@@ -60,7 +63,12 @@ impl StateFolder {
                 let folder =
                     made.map_err(|source| failed("create a folder in", &parent, source))?;
                 let lock = lock(folder.path())?;
-                Ok(Self { path: folder.path().to_owned(), temporary: Some(folder), _lock: lock })
+                Ok(Self {
+                    path: folder.path().to_owned(),
+                    temporary: Some(folder),
+                    used: false,
+                    _lock: lock,
+                })
             }
         }
     }
@@ -68,6 +76,11 @@ impl StateFolder {
     /// Whether what is in the folder is still there the next time.
     pub(super) fn is_kept(&self) -> bool {
         self.temporary.is_none()
+    }
+
+    /// Whether an earlier `dev` left objects here.
+    pub(super) fn was_used(&self) -> bool {
+        self.used
     }
 
     /// A number that a kept folder has each time, and a temporary one only by chance.
