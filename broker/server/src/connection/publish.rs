@@ -86,6 +86,7 @@ impl Task {
             self.session.routed(id, u32::try_from(queues.len()).unwrap_or(u32::MAX));
         }
         let confirm = confirm.then_some(id);
+        let message = message.without_blind_copies().unwrap_or(message);
         for queue in others {
             self.outgoing.publish(*queue, message.clone(), confirm);
         }
