@@ -121,10 +121,10 @@ pub(crate) fn any_value() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(Value::Timestamp),
         Just(Value::Void),
     ];
-    leaf.prop_recursive(3, 24, 6, |inner| {
+    leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
-            vec(inner.clone(), 0..6).prop_map(Value::Array),
-            btree_map("\\PC{0,12}", inner, 0..6)
+            vec(inner.clone(), 0..4).prop_map(Value::Array),
+            btree_map("\\PC{0,12}", inner, 0..4)
                 .prop_map(|values| Value::Table(values.into_iter().collect())),
         ]
     })
@@ -132,5 +132,5 @@ pub(crate) fn any_value() -> impl Strategy<Value = Value> {
 
 /// Any table, sorted by name as the oracle sorts it.
 pub(crate) fn any_table() -> impl Strategy<Value = FieldTable> {
-    btree_map("\\PC{0,12}", any_value(), 0..8).prop_map(|values| values.into_iter().collect())
+    btree_map("\\PC{0,12}", any_value(), 0..5).prop_map(|values| values.into_iter().collect())
 }
