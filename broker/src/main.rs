@@ -1,18 +1,25 @@
 //! The binary `warren-broker`: reads the flags, sets up the log, and runs a node.
 
 use std::io::IsTerminal;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use broker_server::args::{Args, LogFormat};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let args = Args::parse();
-    start_log(&args)?;
-    broker_server::panic::abort_on_panic();
-    broker_server::run(args)?;
-    Ok(())
+    match start_log(&args).and_then(|()| {
+        broker_server::panic::abort_on_panic();
+        Ok(broker_server::run(args)?)
+    }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("warren-broker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Log lines go to standard error, one a line.

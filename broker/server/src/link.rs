@@ -55,7 +55,7 @@ pub(crate) struct Settled {
 /// The answer to a question to a queue.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// To `Counts`.
+    /// To `Declared`.
     Counts(Counts),
     /// To `Subscribe`.
     Subscribed,

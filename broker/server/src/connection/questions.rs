@@ -47,7 +47,7 @@ impl Task {
 
     /// Asks how a queue is that was declared before.
     pub(super) fn ask_counts(&mut self, name: Name, queue: QueueId) {
-        self.send_question(name, queue, Question::Declare, Asked::Counts);
+        self.send_question(name, queue, Question::Declare, Asked::Declared);
     }
 
     fn usable_queue(&self, name: &Name) -> Result<QueueId, Refusal> {

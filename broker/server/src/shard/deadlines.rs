@@ -1,13 +1,10 @@
 //! When each queue of a shard wants to be looked at again.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use broker_core::id::QueueId;
 use broker_core::time::Timestamp;
 use hashbrown::HashMap;
-
-use crate::clock;
 
 /// At most one deadline a queue. Queues without one, which are nearly all, cost nothing.
 #[derive(Debug, Default)]
@@ -50,16 +47,9 @@ impl Deadlines {
         Some(queue)
     }
 
-    /// Waits for the first deadline; for ever when there is none. May be dropped and called again.
-    pub(crate) async fn wait(&self) {
-        match self.in_order.first() {
-            None => std::future::pending().await,
-            Some((deadline, _)) => {
-                // Never less than a millisecond, so that a deadline that does not move cannot spin.
-                let wait = deadline.since(clock::now()).max(1);
-                tokio::time::sleep(Duration::from_millis(wait)).await;
-            }
-        }
+    /// The first deadline.
+    pub(crate) fn first(&self) -> Option<Timestamp> {
+        self.in_order.first().map(|(deadline, _)| *deadline)
     }
 }
 

@@ -3,12 +3,15 @@
 //! One task a shard. It takes everything that is in the mailbox, applies it, and only then sends what
 //! came of it: one event a connection for deliveries, one for settled publishes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker_core::id::{ConsumerId, QueueId};
 use broker_core::message::Message;
-use broker_core::queue::{Command, Counts, Deletion, Effect, Queue};
+use broker_core::queue::{Command, Deletion, Effect};
 use broker_core::time::Timestamp;
+use broker_session::PublishId;
 use hashbrown::HashMap;
 
 use crate::clock;
@@ -18,6 +21,7 @@ use crate::mailbox::Receiver;
 use crate::node::Node;
 use crate::shard::deadlines::Deadlines;
 use crate::shard::outbox::Outboxes;
+use crate::shard::slot::Slot;
 use crate::shard::work::{Batch, Item, Question, Work};
 
 /// A shard's queues and what their consumers and publishers wait for.
@@ -29,17 +33,25 @@ pub(crate) struct Host {
     journal: InMemory,
     pending: Pending<(Link, Settled)>,
     deadlines: Deadlines,
+    /// When queues have to give budget back to publishers, in order.
+    due: VecDeque<(Timestamp, QueueId)>,
+    /// Queues that hold unacknowledged messages in read buffers, perhaps.
+    to_sweep: Vec<QueueId>,
+    sweep_at: Timestamp,
     /// Empty between calls; kept for its memory.
     effects: Vec<Effect>,
     now: Timestamp,
     tally: Tally,
 }
 
-#[derive(Debug)]
-struct Slot {
-    queue: Queue,
-    /// Bytes of its messages when last looked at.
-    bytes: i64,
+/// Milliseconds between looks at held messages that keep read buffers alive.
+const SWEEP_INTERVAL: u64 = 1_000;
+
+/// What consecutive publishes to one queue in one batch amount to.
+#[derive(Debug, Default)]
+struct Run {
+    messages: usize,
+    bytes: usize,
 }
 
 /// Counted over a batch, then added to the node's metrics and memory at once.
@@ -62,6 +74,9 @@ impl Host {
             journal: InMemory::default(),
             pending: Pending::default(),
             deadlines: Deadlines::default(),
+            due: VecDeque::new(),
+            to_sweep: Vec::new(),
+            sweep_at: Timestamp::default(),
             effects: Vec::new(),
             now: clock::now(),
             tally: Tally::default(),
@@ -75,13 +90,13 @@ impl Host {
             tokio::select! {
                 biased;
                 () = mailbox.receive(&mut batch) => {}
-                () = self.deadlines.wait() => {}
+                () = wait_until(self.next_deadline()) => {}
             }
             self.now = clock::now();
             for work in batch.drain(..) {
                 self.work(work);
             }
-            self.expire();
+            self.act_on_time();
             self.finish();
             // A mailbox that is never empty must not starve the connections of this shard.
             tokio::task::yield_now().await;
@@ -93,7 +108,7 @@ impl Host {
             Work::Batch(batch) => self.batch(batch),
             Work::Ask { link, queue, question } => self.ask(&link, queue, question),
             Work::Create { id, settings } => {
-                self.queues.insert(id, Slot { queue: Queue::new(settings), bytes: 0 });
+                self.queues.insert(id, Slot::new(settings));
                 self.account(id);
             }
             Work::Remove(queues) => {
@@ -115,35 +130,41 @@ impl Host {
     }
 
     fn batch(&mut self, batch: Batch) {
-        let mut settled =
-            Settled { messages: batch.publishes, bytes: batch.bytes, outcomes: Vec::new() };
+        let mut settled = Settled::default();
         let position = self.journal.append(batch.items.len());
         let mut items = batch.items.into_iter().peekable();
         while let Some(first) = items.next() {
             let id = first.queue();
-            self.item(first, &mut settled);
+            let mut run = Run::default();
+            self.item(first, &mut run, &mut settled.outcomes);
             while let Some(next) = items.next_if(|item| item.queue() == id) {
-                self.item(next, &mut settled);
+                self.item(next, &mut run, &mut settled.outcomes);
             }
             self.carry_out(id, None);
+            if !self.owe(id, batch.link.as_ref(), &run) {
+                settled.messages += run.messages;
+                settled.bytes += run.bytes;
+            }
         }
         if let Some(link) = batch.link
-            && settled.messages > 0
+            && (settled.messages > 0 || !settled.outcomes.is_empty())
         {
             self.pending.push(position, (link, settled));
         }
     }
 
-    fn item(&mut self, item: Item, settled: &mut Settled) {
+    fn item(&mut self, item: Item, run: &mut Run, outcomes: &mut Vec<(PublishId, bool)>) {
         match item {
             Item::Publish { queue, message, confirm } => {
+                run.messages += 1;
+                run.bytes += message.size();
                 let before = self.effects.len();
                 self.apply(queue, Command::Publish(message));
                 if let Some(confirm) = confirm {
                     let refused = |effect: &Effect| matches!(effect, Effect::PublishRefused);
                     // A queue that went meanwhile takes messages with it, as any deleted queue does.
                     let accepted = !self.effects[before..].iter().any(refused);
-                    settled.outcomes.push((confirm, accepted));
+                    outcomes.push((confirm, accepted));
                 }
             }
             Item::Command { queue, command } => {
@@ -162,7 +183,11 @@ impl Host {
             return link.send(Event::Reply(Reply::NoQueue));
         };
         match question {
-            Question::Counts => link.send(Event::Reply(Reply::Counts(slot.queue.counts()))),
+            Question::Declared => {
+                link.send(Event::Reply(Reply::Counts(slot.queue.counts())));
+                self.apply(queue, Command::Touch);
+                self.account(queue);
+            }
             Question::Command(command) => {
                 self.journal.append(usize::from(command.is_durable()));
                 let consumer = match &command {
@@ -189,11 +214,12 @@ impl Host {
 
     /// Carries out the effects of one queue. Answers go to `asker`.
     fn carry_out(&mut self, id: QueueId, asker: Option<&Link>) {
+        let mut delivered = 0;
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
                 Effect::Deliver { consumer, id: message_id, redelivered, message } => {
-                    self.tally.delivered += 1;
+                    delivered += 1;
                     self.tally.redelivered += u64::from(redelivered);
                     self.outboxes.deliver(id, (consumer, message_id), redelivered, message);
                 }
@@ -208,6 +234,12 @@ impl Host {
             }
         }
         self.effects = effects;
+        self.tally.delivered += delivered;
+        if delivered > 0
+            && let Some(slot) = self.queues.get_mut(&id)
+        {
+            slot.delivered(delivered, self.now);
+        }
         self.account(id);
     }
 
@@ -241,8 +273,9 @@ impl Host {
 
     /// A queue has deleted itself: nobody may find it any more.
     fn gone(&mut self, id: QueueId, reason: Deletion) {
-        let Some(slot) = self.queues.remove(&id) else { return };
-        self.tally.bytes -= slot.bytes;
+        let Some(mut slot) = self.queues.remove(&id) else { return };
+        slot.give_all_back();
+        self.tally.bytes += slot.take_change();
         self.deadlines.set(id, None);
         let settings = slot.queue.settings();
         tracing::debug!(vhost = %settings.vhost, queue = %settings.name, ?reason, "queue deleted");
@@ -252,20 +285,53 @@ impl Host {
     /// Notes what a queue holds now, and when it wants to be looked at again.
     fn account(&mut self, id: QueueId) {
         let Some(slot) = self.queues.get_mut(&id) else { return };
-        let Counts { ready_bytes, unacked_bytes, ready, unacked, .. } = slot.queue.counts();
-        let bytes = ready_bytes + unacked_bytes + (ready + unacked) * Node::MESSAGE_OVERHEAD;
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.tally.bytes += bytes - slot.bytes;
-        slot.bytes = bytes;
+        self.tally.bytes += slot.take_change();
+        if !slot.swept && slot.queue.counts().unacked > 0 {
+            slot.swept = true;
+            self.to_sweep.push(id);
+            if self.to_sweep.len() == 1 {
+                self.sweep_at = self.now.after(SWEEP_INTERVAL);
+            }
+        }
         self.deadlines.set(id, slot.queue.next_deadline());
     }
 
-    fn expire(&mut self) {
+    /// Owes the publisher of a run its budget if the queue's consumers are behind; false if not.
+    fn owe(&mut self, id: QueueId, link: Option<&Link>, run: &Run) -> bool {
+        let Some(link) = link.filter(|_| run.messages > 0) else { return false };
+        let Some(slot) = self.queues.get_mut(&id).filter(|slot| slot.is_behind()) else {
+            return false;
+        };
+        let due = slot.owe(link.clone(), run.messages, run.bytes, self.now);
+        self.due.push_back((due, id));
+        true
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let sweep = (!self.to_sweep.is_empty()).then_some(self.sweep_at);
+        let due = self.due.front().map(|(due, _)| *due);
+        [self.deadlines.first(), due, sweep].into_iter().flatten().min()
+    }
+
+    fn act_on_time(&mut self) {
+        while let Some((_, id)) = self.due.pop_front_if(|(due, _)| *due <= self.now) {
+            if let Some(slot) = self.queues.get_mut(&id) {
+                slot.give_back(self.now);
+            }
+        }
         let due: Vec<_> = std::iter::from_fn(|| self.deadlines.pop(self.now)).collect();
         for id in due {
             self.journal.append(1);
             self.apply(id, Command::Expire);
             self.carry_out(id, None);
+        }
+        if !self.to_sweep.is_empty() && self.sweep_at <= self.now {
+            for id in std::mem::take(&mut self.to_sweep) {
+                let Some(slot) = self.queues.get_mut(&id) else { continue };
+                slot.swept = false;
+                slot.queue.release_buffers();
+                self.tally.bytes += slot.take_change();
+            }
         }
     }
 
@@ -283,6 +349,18 @@ impl Host {
         metrics.acknowledged.inc_by(acknowledged);
         if let Some(blocked) = self.node.memory.change(bytes) {
             self.node.block_publishers(blocked);
+        }
+    }
+}
+
+/// Waits until then; for ever without a deadline. May be dropped and called again.
+async fn wait_until(deadline: Option<Timestamp>) {
+    match deadline {
+        None => std::future::pending().await,
+        Some(deadline) => {
+            // Never less than a millisecond, so that a deadline that does not move cannot spin.
+            let wait = deadline.since(clock::now()).max(1);
+            tokio::time::sleep(Duration::from_millis(wait)).await;
         }
     }
 }

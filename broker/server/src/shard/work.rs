@@ -30,8 +30,8 @@ pub(crate) enum Work {
 /// A question to a queue.
 #[derive(Debug)]
 pub(crate) enum Question {
-    /// How many messages and consumers?
-    Counts,
+    /// It was declared again: how many messages and consumers?
+    Declared,
     /// One of the commands that are answered: subscribe, get, purge, delete.
     Command(Command),
 }

@@ -1,0 +1,161 @@
+//! A queue on its shard, with what the shard keeps beside it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use broker_core::queue::{Counts, Queue, Settings};
+use broker_core::time::Timestamp;
+
+use crate::link::{Event, Link, Settled};
+use crate::node::Node;
+
+/// Messages that wait in a queue with consumers above which its publishers are paced.
+const BEHIND: u64 = 4_096;
+
+/// Milliseconds that a publish is paced at most: a queue takes in what its consumers cannot keep up
+/// with, only not faster than [`Budget`](crate::connection) each such time.
+const MOST_DELAY: u64 = 100;
+
+/// One queue.
+///
+/// Pacing: a publisher that is faster than the queue's consumers gets its budget back as they take
+/// messages, and not as the queue stores them. The two then run at one rate with little in between,
+/// instead of filling memory that the consumers then have to work off. It never waits longer than
+/// `MOST_DELAY` for it, so a queue whose consumers are slow or stuck still takes messages in.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) queue: Queue,
+    /// What its messages occupied when last looked at.
+    bytes: i64,
+    /// Messages ever delivered.
+    delivered: u64,
+    /// Budget to be given back, in the order of the publishes it is for.
+    owed: VecDeque<Owed>,
+    /// Whether it stands in line to have its buffers released.
+    pub(crate) swept: bool,
+}
+
+/// Budget of a publisher that is given back once so many messages were delivered, or it is time.
+#[derive(Debug)]
+struct Owed {
+    delivered: u64,
+    due: Timestamp,
+    link: Link,
+    messages: usize,
+    bytes: usize,
+}
+
+// === impl Slot ===
+
+impl Slot {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        let queue = Queue::new(settings);
+        Self { queue, bytes: 0, delivered: 0, owed: VecDeque::new(), swept: false }
+    }
+
+    /// By how many bytes its messages' memory changed since the last call.
+    pub(crate) fn take_change(&mut self) -> i64 {
+        let Counts { retained_bytes, ready, unacked, .. } = self.queue.counts();
+        let bytes = retained_bytes + (ready + unacked) * Node::MESSAGE_OVERHEAD;
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        bytes - std::mem::replace(&mut self.bytes, bytes)
+    }
+
+    /// Whether its consumers are too far behind to give budget back at once.
+    pub(crate) fn is_behind(&self) -> bool {
+        let Counts { ready, consumers, .. } = self.queue.counts();
+        ready > BEHIND && consumers > 0
+    }
+
+    /// Owes a publisher its budget for what it published last. Says when it has to have it back.
+    pub(crate) fn owe(
+        &mut self,
+        link: Link,
+        messages: usize,
+        bytes: usize,
+        now: Timestamp,
+    ) -> Timestamp {
+        let delivered = self.delivered + self.queue.counts().ready;
+        let due = now.after(MOST_DELAY);
+        self.owed.push_back(Owed { delivered, due, link, messages, bytes });
+        due
+    }
+
+    /// So many messages were delivered.
+    pub(crate) fn delivered(&mut self, messages: u64, now: Timestamp) {
+        self.delivered += messages;
+        self.give_back(now);
+    }
+
+    /// Gives back what the deliveries have earned or the time demands.
+    pub(crate) fn give_back(&mut self, now: Timestamp) {
+        while let Some(owed) = self.owed.front()
+            && (owed.delivered <= self.delivered || owed.due <= now)
+        {
+            self.pay();
+        }
+    }
+
+    /// Gives back everything: the queue is going.
+    pub(crate) fn give_all_back(&mut self) {
+        while !self.owed.is_empty() {
+            self.pay();
+        }
+    }
+
+    fn pay(&mut self) {
+        if let Some(Owed { link, messages, bytes, .. }) = self.owed.pop_front() {
+            link.send(Event::Settled(Settled { messages, bytes, outcomes: Vec::new() }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use broker_core::id::ConnectionId;
+
+    use super::*;
+    use crate::mailbox::{Receiver, mailbox};
+
+    fn paid(receiver: &mut Receiver<Event>) -> usize {
+        let mut events = Vec::new();
+        let _ = receiver.poll_receive(&mut Context::from_waker(Waker::noop()), &mut events);
+        let settled = events.into_iter().map(|event| match event {
+            Event::Settled(settled) => settled.messages,
+            _ => 0,
+        });
+        settled.sum()
+    }
+
+    #[test]
+    fn budget_comes_back_with_deliveries_or_in_time() {
+        let (sender, mut receiver) = mailbox();
+        let link = Link::new(ConnectionId(1), sender);
+        let mut slot = Slot::new(Arc::new(Settings::new("/".into(), "q".into())));
+        slot.delivered = 10;
+        slot.owed.push_back(Owed {
+            delivered: 15,
+            due: Timestamp(100),
+            link: link.clone(),
+            messages: 5,
+            bytes: 50,
+        });
+        slot.owed.push_back(Owed {
+            delivered: 99,
+            due: Timestamp(120),
+            link,
+            messages: 7,
+            bytes: 70,
+        });
+        slot.delivered(4, Timestamp(1));
+        assert_eq!(paid(&mut receiver), 0);
+        slot.delivered(1, Timestamp(2));
+        assert_eq!(paid(&mut receiver), 5);
+        slot.give_back(Timestamp(119));
+        assert_eq!(paid(&mut receiver), 0);
+        slot.give_back(Timestamp(120));
+        assert_eq!(paid(&mut receiver), 7);
+    }
+}
