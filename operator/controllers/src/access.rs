@@ -5,8 +5,8 @@ use kube::core::{Selector, SelectorExt};
 use kube::{Api, ResourceExt};
 use operator_api::cluster::access::{AllowedNamespaces, NamespacesFrom};
 
+use crate::context::Context;
 use crate::named::Named;
-use crate::shared::Shared;
 
 /// What there is to check.
 #[derive(Debug, PartialEq)]
@@ -17,7 +17,7 @@ enum Rule {
     Labels(Selector),
 }
 
-impl Shared {
+impl Context {
     /// Whether resources in `namespace` may name `cluster`.
     ///
     /// # Errors

@@ -41,16 +41,16 @@ use tracing::{debug, warn};
 use self::children::Applied;
 use self::epochs::Epochs;
 use self::reconcile::{Reconciler, reconcile};
+use crate::context::Context;
 use crate::memory::Memory;
 use crate::named::Named;
-use crate::shared::Shared;
 use crate::watch::{Change, Known, intent};
 
 type Followed<K> = Result<Event<K>, watcher::Error>;
 
 /// Runs the controller until `shutdown`. `listed` hears when every cluster that exists is known.
 pub(crate) async fn run(
-    shared: Arc<Shared>,
+    context: Arc<Context>,
     listed: oneshot::Sender<()>,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
@@ -62,24 +62,24 @@ pub(crate) async fn run(
         memory: Memory::default(),
         secrets,
         pods,
-        shared: Arc::clone(&shared),
+        context: Arc::clone(&context),
     });
     let (store, writer) = reflector::store::<BrokerCluster>();
-    let clusters = watcher(shared.api::<BrokerCluster>(), shared.watching())
+    let clusters = watcher(context.api::<BrokerCluster>(), context.watching())
         .default_backoff()
         .reflect(writer)
         .inspect(followed(Arc::clone(&reconciler), listed))
         .applied_objects()
         .predicate_filter(intent::<BrokerCluster>, PredicateConfig::default());
-    let labelled = || shared.watching().labels(CLUSTER_LABEL);
-    let seen_pods = watcher(shared.api::<Pod>(), labelled())
+    let labelled = || context.watching().labels(CLUSTER_LABEL);
+    let seen_pods = watcher(context.api::<Pod>(), labelled())
         .default_backoff()
         .reflect(pod_writer)
         .touched_objects();
     let seen_secrets =
-        watcher(shared.api::<Secret>(), labelled()).default_backoff().reflect(secret_writer);
+        watcher(context.api::<Secret>(), labelled()).default_backoff().reflect(secret_writer);
     Controller::for_stream(clusters, store)
-        .with_config(shared.controlling())
+        .with_config(context.controlling())
         .watches_stream(seen_pods, |pod| owner_by_label(&pod))
         .owns_stream(drifted(seen_secrets, &reconciler))
         .owns_stream(children::<ConfigMap>(&reconciler))
@@ -118,17 +118,17 @@ fn followed(
 }
 
 fn follow(reconciler: &Reconciler, change: Change<'_, BrokerCluster>) {
-    let shared = &reconciler.shared;
+    let context = &reconciler.context;
     match change {
-        Change::Applied(cluster) => shared.registry.seen(
+        Change::Applied(cluster) => context.registry.seen(
             &Named::of(cluster),
             &cluster.uid().unwrap_or_default(),
             cluster.spec.allowed_namespaces.clone(),
             cluster.meta().deletion_timestamp.is_some(),
         ),
         Change::Gone(key) => {
-            shared.registry.removed(key);
-            shared.pool.forget(&key.to_string());
+            context.registry.removed(key);
+            context.pool.forget(&key.to_string());
             reconciler.memory.forget(key);
             reconciler.epochs.forget(key);
         }
@@ -148,9 +148,9 @@ where
         + Sync
         + 'static,
 {
-    let shared = &reconciler.shared;
-    let children = shared.api::<PartialObjectMeta<K>>();
-    let watched = watcher(children, shared.watching().labels(CLUSTER_LABEL));
+    let context = &reconciler.context;
+    let children = context.api::<PartialObjectMeta<K>>();
+    let watched = watcher(children, context.watching().labels(CLUSTER_LABEL));
     drifted(watched.default_backoff(), reconciler)
 }
 
@@ -176,9 +176,9 @@ async fn measured(
     reconciler: Arc<Reconciler>,
 ) -> Result<Action, kube::Error> {
     let started = Instant::now();
-    let shared = Arc::clone(&reconciler.shared);
+    let context = Arc::clone(&reconciler.context);
     let done = reconcile(cluster, reconciler).await;
-    shared.metrics.of("BrokerCluster").attempted(started.elapsed(), done.is_err());
+    context.metrics.of("BrokerCluster").attempted(started.elapsed(), done.is_err());
     done
 }
 

@@ -17,6 +17,7 @@
 mod access;
 mod backoff;
 mod cluster;
+mod context;
 mod events;
 mod health;
 mod leader;
@@ -26,7 +27,6 @@ mod named;
 mod options;
 mod registry;
 mod run;
-mod shared;
 mod topology;
 mod verdict;
 mod watch;

@@ -10,8 +10,8 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::info;
 
+use crate::context::Context;
 use crate::options::Options;
-use crate::shared::Shared;
 use crate::{cluster, health, leader, topology};
 
 /// Why the operator could not start or had to stop.
@@ -54,44 +54,44 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let shutdown: Shutdown = shutdown.boxed().shared();
-    let shared = Arc::new(Shared::new(client, options));
-    let health = health::serve(&shared, shutdown.clone()).await?;
-    let outcome = lead(&shared, shutdown).await;
-    shared.metrics.set_ready(false);
+    let context = Arc::new(Context::new(client, options));
+    let health = health::serve(&context, shutdown.clone()).await?;
+    let outcome = lead(&context, shutdown).await;
+    context.metrics.set_ready(false);
     health.abort();
     outcome
 }
 
 /// Waits to be the leader, if that matters, and works as long as this lasts.
-async fn lead(shared: &Arc<Shared>, shutdown: Shutdown) -> Result<(), Error> {
-    let Some(election) = &shared.options.leader_election else {
-        return work(shared, shutdown).await;
+async fn lead(context: &Arc<Context>, shutdown: Shutdown) -> Result<(), Error> {
+    let Some(election) = &context.options.leader_election else {
+        return work(context, shutdown).await;
     };
     let leadership = tokio::select! {
-        leadership = leader::elected(shared.client.clone(), election) => leadership?,
+        leadership = leader::elected(context.client.clone(), election) => leadership?,
         () = shutdown.clone() => return Ok(()),
     };
     let outcome = tokio::select! {
-        outcome = work(shared, shutdown) => outcome,
+        outcome = work(context, shutdown) => outcome,
         () = leadership.lost() => return Err(Error::LostLeadership),
     };
     leadership.resign().await;
     outcome
 }
 
-async fn work(shared: &Arc<Shared>, shutdown: Shutdown) -> Result<(), Error> {
-    check_api(shared).await?;
+async fn work(context: &Arc<Context>, shutdown: Shutdown) -> Result<(), Error> {
+    check_api(context).await?;
     let (listed, all_known) = oneshot::channel();
-    let clusters = cluster::run(Arc::clone(shared), listed, sync(&shutdown));
+    let clusters = cluster::run(Arc::clone(context), listed, sync(&shutdown));
     let topology = async {
         // Before every cluster is known, a resource could be told that its cluster does not exist.
         if all_known.await.is_ok() {
-            shared.metrics.set_ready(true);
+            context.metrics.set_ready(true);
             info!("the operator is watching");
             tokio::join!(
-                topology::run::<Exchange>(Arc::clone(shared), sync(&shutdown)),
-                topology::run::<Queue>(Arc::clone(shared), sync(&shutdown)),
-                topology::run::<Binding>(Arc::clone(shared), sync(&shutdown)),
+                topology::run::<Exchange>(Arc::clone(context), sync(&shutdown)),
+                topology::run::<Queue>(Arc::clone(context), sync(&shutdown)),
+                topology::run::<Binding>(Arc::clone(context), sync(&shutdown)),
             );
         }
     };
@@ -100,8 +100,8 @@ async fn work(shared: &Arc<Shared>, shutdown: Shutdown) -> Result<(), Error> {
 }
 
 /// Fails early, and in words, where a watch would fail for ever.
-async fn check_api(shared: &Shared) -> Result<(), Error> {
-    let api: Api<BrokerCluster> = shared.api();
+async fn check_api(context: &Context) -> Result<(), Error> {
+    let api: Api<BrokerCluster> = context.api();
     match api.list_metadata(&kube::api::ListParams::default().limit(1)).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => {

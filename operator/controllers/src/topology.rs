@@ -29,27 +29,27 @@ use tracing::{debug, warn};
 
 pub(crate) use self::kind::Kind;
 use self::reconcile::{Reconciler, reconcile};
+use crate::context::Context;
 use crate::memory::Memory;
 use crate::named::Named;
 use crate::registry::Notice;
-use crate::shared::Shared;
 use crate::watch::{Change, Known, intent};
 
 /// Runs the controller of one kind until `shutdown`.
 pub(crate) async fn run<K: Kind>(
-    shared: Arc<Shared>,
+    context: Arc<Context>,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let notices = shared.registry.subscribe();
+    let notices = context.registry.subscribe();
     let reconciler = Arc::new(Reconciler {
         claims: claim::Claims::default(),
         memory: Memory::default(),
-        shared: Arc::clone(&shared),
+        context: Arc::clone(&context),
     });
     let (store, writer) = reflector::store::<K>();
     let mut known = Known::default();
     let followed = Arc::clone(&reconciler);
-    let resources = watcher(shared.api::<K>(), shared.watching())
+    let resources = watcher(context.api::<K>(), context.watching())
         .default_backoff()
         .reflect(writer)
         .inspect(move |event| match event {
@@ -59,7 +59,7 @@ pub(crate) async fn run<K: Kind>(
         .applied_objects()
         .predicate_filter(intent::<K>, kube::runtime::PredicateConfig::default());
     Controller::for_stream(resources, store)
-        .with_config(shared.controlling())
+        .with_config(context.controlling())
         .reconcile_on(woken(notices, Arc::clone(&reconciler)))
         .graceful_shutdown_on(shutdown)
         .run(measured::<K>, retry, reconciler)
@@ -75,7 +75,7 @@ pub(crate) async fn run<K: Kind>(
 fn follow<K: Kind>(reconciler: &Reconciler, change: Change<'_, K>) {
     match change {
         Change::Applied(resource) => {
-            reconciler.shared.standings.seen(&resource.object_key());
+            reconciler.context.standings.seen(&resource.object_key());
             reconciler.claims.insert(&Named::of(resource), resource.claim());
         }
         Change::Gone(key) => {
@@ -83,9 +83,9 @@ fn follow<K: Kind>(reconciler: &Reconciler, change: Change<'_, K>) {
             let shared = reconciler.claims.is_shared(key);
             if let Some(claim) = reconciler.claims.remove(key) {
                 if !shared {
-                    reconciler.shared.standings.gone(&claim.object);
+                    reconciler.context.standings.gone(&claim.object);
                 }
-                reconciler.shared.registry.tell(Notice::Removed(claim.object));
+                reconciler.context.registry.tell(Notice::Removed(claim.object));
             }
         }
     }
@@ -117,9 +117,9 @@ async fn measured<K: Kind>(
     reconciler: Arc<Reconciler>,
 ) -> Result<Action, kube::Error> {
     let started = Instant::now();
-    let shared = Arc::clone(&reconciler.shared);
+    let context = Arc::clone(&reconciler.context);
     let done = reconcile(resource, reconciler).await;
-    shared.metrics.of(&K::kind(&())).attempted(started.elapsed(), done.is_err());
+    context.metrics.of(&K::kind(&())).attempted(started.elapsed(), done.is_err());
     done
 }
 

@@ -18,8 +18,8 @@ use operator_resources::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::context::Context;
 use crate::named::Named;
-use crate::shared::Shared;
 use crate::watch::revision;
 
 /// What was applied last, so that a look that finds nothing changed writes nothing.
@@ -55,20 +55,20 @@ impl Applied {
     /// The first object that the API refused; those before it are applied.
     pub(crate) async fn apply_all(
         &self,
-        shared: &Shared,
+        context: &Context,
         cluster: &BrokerCluster,
         credentials: &Credentials,
     ) -> Result<(), Refused> {
-        let image = shared.options.broker_image.as_deref().unwrap_or(DEFAULT_IMAGE);
-        self.apply(shared, &secret(cluster, credentials)).await?;
-        self.apply(shared, &config_map(cluster)).await?;
-        self.apply(shared, &nodes_service(cluster)).await?;
-        self.apply(shared, &client_service(cluster)).await?;
-        self.apply(shared, &disruption_budget(cluster)).await?;
-        self.apply(shared, &stateful_set(cluster, image)).await
+        let image = context.options.broker_image.as_deref().unwrap_or(DEFAULT_IMAGE);
+        self.apply(context, &secret(cluster, credentials)).await?;
+        self.apply(context, &config_map(cluster)).await?;
+        self.apply(context, &nodes_service(cluster)).await?;
+        self.apply(context, &client_service(cluster)).await?;
+        self.apply(context, &disruption_budget(cluster)).await?;
+        self.apply(context, &stateful_set(cluster, image)).await
     }
 
-    async fn apply<K>(&self, shared: &Shared, desired: &K) -> Result<(), Refused>
+    async fn apply<K>(&self, context: &Context, desired: &K) -> Result<(), Refused>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
@@ -83,7 +83,7 @@ impl Applied {
             return Ok(());
         }
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let api = shared.api_in::<K>(&key.namespace);
+        let api = context.api_in::<K>(&key.namespace);
         let applied = api.patch(&key.name, &parameters, &Patch::Apply(desired)).await;
         let applied = applied
             .map_err(|error| Refused { child: format!("{} {}", child.0, key.name), error })?;

@@ -6,15 +6,15 @@ use operator_api::BrokerCluster;
 use operator_resources::{Credentials, names};
 use rand::distr::{Alphanumeric, SampleString};
 
+use crate::context::Context;
 use crate::named::Named;
-use crate::shared::Shared;
 
 /// User of a cluster that was not given one.
 const USERNAME: &str = "warren";
 /// 32 letters and digits hold 190 bits.
 const PASSWORD_LENGTH: usize = 32;
 
-impl Shared {
+impl Context {
     /// The credentials in the cluster's Secret, or new ones for a Secret that does not have them yet.
     ///
     /// The cache may lag, and a new password for a broker that has one would lock everybody out; so the API

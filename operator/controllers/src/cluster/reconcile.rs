@@ -24,10 +24,10 @@ use crate::cluster::assessment::{self, Broker, Incident};
 use crate::cluster::children::{Applied, Refused};
 use crate::cluster::epochs::Epochs;
 use crate::cluster::members::Seen;
+use crate::context::Context;
 use crate::memory::Memory;
 use crate::named::Named;
 use crate::registry::{self, State};
-use crate::shared::Shared;
 use crate::verdict::{Outlook, Reason, Verdict};
 
 /// How long the cache is given to catch up with our own write.
@@ -37,7 +37,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// The reconciler of clusters.
 pub(crate) struct Reconciler {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) context: Arc<Context>,
     pub(crate) applied: Applied,
     pub(crate) epochs: Epochs,
     pub(crate) memory: Memory,
@@ -70,8 +70,8 @@ pub(crate) async fn reconcile(
         let state = State::Rejected(flaw.message.clone());
         return reconciler.conclude(&cluster, &key, &flaw, &brokers, state).await;
     }
-    let credentials = reconciler.shared.credentials(&cluster, &reconciler.secrets).await?;
-    let applied = reconciler.applied.apply_all(&reconciler.shared, &cluster, &credentials).await;
+    let credentials = reconciler.context.credentials(&cluster, &reconciler.secrets).await?;
+    let applied = reconciler.applied.apply_all(&reconciler.context, &cluster, &credentials).await;
     let members = reconciler.members(&key);
     let brokers = reconciler.epochs.identify(&key, members, &credentials).await;
     let verdict = reconciler.verdict(&cluster, applied, &brokers)?;
@@ -130,7 +130,7 @@ impl Reconciler {
         state: State,
     ) -> Result<Action, kube::Error> {
         let uid = cluster.uid().unwrap_or_default();
-        self.shared.registry.publish(key, &uid, state);
+        self.context.registry.publish(key, &uid, state);
         let after = assessment::status(cluster, verdict, brokers, Timestamp::now());
         let before = cluster.status.clone().unwrap_or_default();
         if after != before {
@@ -141,7 +141,7 @@ impl Reconciler {
     }
 
     fn next_look(&self, key: &Named, verdict: &Verdict, brokers: &[Broker]) -> Duration {
-        let options = &self.shared.options;
+        let options = &self.context.options;
         if verdict.reason.is_retried() {
             return self.memory.failed(key);
         }
@@ -169,11 +169,11 @@ impl Reconciler {
             "status": status,
         });
         let parameters = PatchParams::apply(STATUS_FIELD_MANAGER).force();
-        let api = self.shared.api_in::<BrokerCluster>(&key.namespace);
+        let api = self.context.api_in::<BrokerCluster>(&key.namespace);
         match api.patch_status(&key.name, &parameters, &Patch::Apply(patch)).await {
             Ok(written) => {
                 self.memory.wrote(key, written.resource_version().as_deref());
-                self.shared.metrics.of("BrokerCluster").wrote_status();
+                self.context.metrics.of("BrokerCluster").wrote_status();
                 Ok(())
             }
             // It went while we looked.
@@ -189,7 +189,7 @@ impl Reconciler {
         verdict: &Verdict,
         brokers: &[Broker],
     ) {
-        let events = &self.shared.events;
+        let events = &self.context.events;
         let reference = cluster.object_ref(&());
         for incident in assessment::incidents(&before.members, brokers) {
             match incident {

@@ -12,10 +12,10 @@ use operator_api::topology::TopologyStatus;
 use operator_topology::Presence;
 use tracing::instrument;
 
+use crate::context::Context;
 use crate::memory::Memory;
 use crate::named::Named;
 use crate::registry::{Broker, Notice};
-use crate::shared::Shared;
 use crate::topology::claim::Claims;
 use crate::topology::decision::{Decision, Facts, Release};
 use crate::topology::kind::Kind;
@@ -29,7 +29,7 @@ const NO_NEWS: Duration = Duration::from_secs(10);
 
 /// The reconciler of one kind.
 pub(crate) struct Reconciler {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) context: Arc<Context>,
     pub(crate) claims: Claims,
     pub(crate) memory: Memory,
 }
@@ -77,9 +77,11 @@ pub(crate) async fn reconcile<K: Kind>(
 impl Reconciler {
     async fn facts<K: Kind>(&self, resource: &K, key: &Named) -> Result<Facts, kube::Error> {
         let cluster_name = resource.cluster();
-        let cluster = self.shared.registry.get(&cluster_name);
+        let cluster = self.context.registry.get(&cluster_name);
         let allowed = match &cluster {
-            Some(found) => self.shared.allows(&cluster_name, &found.access, &key.namespace).await?,
+            Some(found) => {
+                self.context.allows(&cluster_name, &found.access, &key.namespace).await?
+            }
             None => true,
         };
         let status = resource.topology_status();
@@ -126,7 +128,7 @@ impl Reconciler {
         };
         let vhost = resource.vhost();
         let outcome =
-            match self.shared.pool.ensure(&broker.endpoint, vhost, &object, presence).await {
+            match self.context.pool.ensure(&broker.endpoint, vhost, &object, presence).await {
                 Ok(ensured) => {
                     let feat = feat(ensured, &before, resource.meta().generation, &broker);
                     let story = feat.map(|feat| (feat, story(feat, &object, &broker)));
@@ -143,13 +145,13 @@ impl Reconciler {
     /// Whether something the object needs is about to be declared.
     fn is_early<K: Kind>(&self, resource: &K, broker: &Broker) -> bool {
         let mut needs = resource.needs().into_iter().map(|what| resource.key_of(what));
-        needs.any(|need| self.shared.standings.is_coming(&need, &broker.epoch))
+        needs.any(|need| self.context.standings.is_coming(&need, &broker.epoch))
     }
 
     /// Wakes the bindings that may have waited for a queue or exchange, or that went with the old one.
     pub(super) fn announce<K: Kind>(&self, resource: &K, outcome: &Outcome) {
         let object = resource.object_key();
-        let standings = &self.shared.standings;
+        let standings = &self.context.standings;
         let news = match &outcome.confirmed {
             Some((broker, feat)) => standings.confirmed(&object, &broker.epoch) || feat.is_some(),
             None if outcome.verdict.reason.is_wait_for_broker() => {
@@ -159,7 +161,7 @@ impl Reconciler {
             None => standings.failed(&object),
         };
         if news {
-            self.shared.registry.tell(Notice::Created(object));
+            self.context.registry.tell(Notice::Created(object));
         }
     }
 
@@ -174,7 +176,7 @@ impl Reconciler {
             return self.release(resource, key, Some(Release::NeverProgrammed)).await;
         };
         let (vhost, removal) = (resource.vhost(), resource.removal());
-        let removed = self.shared.pool.remove(&broker.endpoint, vhost, &object, removal).await;
+        let removed = self.context.pool.remove(&broker.endpoint, vhost, &object, removal).await;
         match removed.err().and_then(|error| obstacle(&error, &object, broker)) {
             None => self.release(resource, key, None).await,
             Some(_) if forced => self.release(resource, key, Some(Release::Forced)).await,
@@ -193,15 +195,15 @@ impl Reconciler {
         match release {
             None => {
                 let note = format!("{} was removed from the broker", resource.what());
-                self.shared.events.normal(&reference, "Removed", "Delete", &note).await;
+                self.context.events.normal(&reference, "Removed", "Delete", &note).await;
             }
             Some(release) => {
                 let (reason, note) = release.told();
-                self.shared.events.normal(&reference, reason, "Release", note).await;
+                self.context.events.normal(&reference, reason, "Release", note).await;
             }
         }
         self.let_go(resource, key).await?;
-        self.shared.registry.tell(Notice::Removed(resource.object_key()));
+        self.context.registry.tell(Notice::Removed(resource.object_key()));
         Ok(Action::await_change())
     }
 }

@@ -61,7 +61,7 @@ impl Reconciler {
     async fn patch_finalizers<K: Kind>(&self, key: &Named, patch: Value) -> Result<K, kube::Error> {
         let patch: Patch<K> =
             Patch::Json(serde_json::from_value(patch).map_err(kube::Error::SerdeError)?);
-        let api = self.shared.api_in::<K>(&key.namespace);
+        let api = self.context.api_in::<K>(&key.namespace);
         api.patch(&key.name, &PatchParams::default(), &patch).await
     }
 
@@ -85,7 +85,7 @@ impl Reconciler {
         Ok(Action::requeue(if outcome.verdict.reason.is_retried() {
             self.memory.failed(key)
         } else {
-            self.memory.succeeded(key, self.shared.options.resync)
+            self.memory.succeeded(key, self.context.options.resync)
         }))
     }
 
@@ -102,12 +102,12 @@ impl Reconciler {
             "status": status,
         });
         let parameters = PatchParams::apply(STATUS_FIELD_MANAGER).force();
-        let api = self.shared.api_in::<K>(&key.namespace);
+        let api = self.context.api_in::<K>(&key.namespace);
         let written = api.patch_status(&key.name, &parameters, &Patch::Apply(patch)).await;
         match written {
             Ok(written) => {
                 self.memory.wrote(key, written.resource_version().as_deref());
-                self.shared.metrics.of(&K::kind(&())).wrote_status();
+                self.context.metrics.of(&K::kind(&())).wrote_status();
                 Ok(())
             }
             // It went while we looked.
@@ -121,7 +121,7 @@ impl Reconciler {
         let verdict = &outcome.verdict;
         let reference = resource.object_ref(&());
         let ready = condition::find(&before.conditions, READY);
-        let events = &self.shared.events;
+        let events = &self.context.events;
         if let Some((_, Some((feat, story)))) = &outcome.confirmed {
             let action = if *feat == Feat::Declared { "Declare" } else { "DeclareAgain" };
             events.normal(&reference, feat.as_str(), action, story).await;

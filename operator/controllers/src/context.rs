@@ -1,4 +1,4 @@
-//! What every reconciler needs.
+//! What every reconciler works with.
 
 use std::fmt::Debug;
 
@@ -14,7 +14,7 @@ use crate::registry::Registry;
 use crate::topology::standing::Standings;
 
 /// One operator process.
-pub(crate) struct Shared {
+pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) options: Options,
     pub(crate) pool: Pool,
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
 
 // === impl Shared ===
 
-impl Shared {
+impl Context {
     pub(crate) fn new(client: Client, options: Options) -> Self {
         let identity = options.leader_election.as_ref().map(|election| election.identity.clone());
         Self {
