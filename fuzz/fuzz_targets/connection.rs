@@ -18,7 +18,7 @@ use broker_core::refusal::Refusal;
 use broker_core::time::Timestamp;
 use broker_protocol::encode;
 use broker_protocol::frame::{Frame, PROTOCOL_HEADER};
-use broker_protocol::method::{basic, channel, confirm, connection, queue};
+use broker_protocol::method::{IDS, basic, channel, confirm, connection, queue};
 use broker_protocol::properties::Properties;
 use broker_protocol::reply::ReplyCode;
 use broker_session::{Answer, Connection, Delivery, PublishId, Request, Settings};
@@ -158,14 +158,19 @@ impl Broker {
             ),
             22 => self.refuse(steps.small()),
             23 => self.shutdown(),
-            // A frame of any payload.
-            _ => {
-                let payload = steps.bytes();
-                out.extend_from_slice(&[1 + (step & 1), 0, number as u8]);
-                out.extend_from_slice(&(payload.len() as u32).to_be_bytes());
-                out.extend_from_slice(payload);
-                out.extend_from_slice(&[0xCE]);
+            // A method that exists, with any arguments.
+            24..28 => {
+                let (class, method) = IDS[steps.small() as usize % IDS.len()];
+                let arguments = steps.bytes();
+                frame(
+                    &mut out,
+                    1,
+                    number,
+                    &[&class.to_be_bytes(), &method.to_be_bytes(), arguments],
+                );
             }
+            // A frame of any payload.
+            _ => frame(&mut out, 1 + (step & 1), number, &[steps.bytes()]),
         }
         self.input.extend_from_slice(&out);
         self.receive();
@@ -233,7 +238,9 @@ impl Broker {
                 Request::PurgeQueue { .. } | Request::DeleteQueue { .. } => {
                     self.ask(Answer::Removed { messages: 1 });
                 }
-                Request::Unsubscribe { .. } | Request::Grant { .. } | Request::SetPrefetch { .. } => {}
+                Request::Unsubscribe { .. }
+                | Request::Grant { .. }
+                | Request::SetPrefetch { .. } => {}
                 Request::Closed => self.closed = true,
                 _ => self.ask(Answer::Done),
             }
@@ -351,6 +358,14 @@ impl Broker {
         assert!(self.closed, "the end was not said");
         assert!(self.held.is_empty(), "never settled: {:?}", self.held);
     }
+}
+
+fn frame(out: &mut BytesMut, kind: u8, number: u16, payload: &[&[u8]]) {
+    let payload = payload.concat();
+    out.extend_from_slice(&[kind, 0, number as u8]);
+    out.extend_from_slice(&(payload.len() as u32).to_be_bytes());
+    out.extend_from_slice(&payload);
+    out.extend_from_slice(&[0xCE]);
 }
 
 fn publish(out: &mut BytesMut, number: u16, body: &[u8], times: u64) {

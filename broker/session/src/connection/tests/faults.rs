@@ -2,6 +2,7 @@
 
 use broker_protocol::content;
 use broker_protocol::encode;
+use broker_protocol::frame::{END, FrameKind};
 use broker_protocol::method::{Method, basic, channel, connection, queue, tx};
 use broker_protocol::properties::Properties;
 use broker_protocol::table::FieldTable;
@@ -112,6 +113,23 @@ fn frames_that_close() {
         assert_eq!(driver.asked(), [""; 0]);
         driver.feed(b"\x01garbage after the end");
         assert_eq!(driver.output(), [""; 0]);
+    }
+}
+
+#[test]
+fn any_method_may_be_cut_short() {
+    for (class, method) in broker_protocol::method::IDS {
+        for length in 0..12 {
+            let mut payload = [&class.to_be_bytes()[..], &method.to_be_bytes()].concat();
+            payload.resize(4 + length, 0);
+            let mut frame = encode::head(FrameKind::Method, 1, payload.len()).to_vec();
+            frame.append(&mut payload);
+            frame.push(END);
+            for count in 1..3 {
+                let mut driver = Driver::running();
+                driver.feed(&frame.repeat(count));
+            }
+        }
     }
 }
 
