@@ -187,3 +187,6 @@ fn refuse_foreign(path: &std::path::Path) -> Result<(), Error> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
