@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use broker_core::id::{ConsumerId, QueueId};
 use broker_core::message::Message;
-use broker_core::queue::{Command, Deletion, Effect};
+use broker_core::queue::{Changes, Command, Deletion, Effect};
 use broker_core::time::Timestamp;
 use broker_session::PublishId;
 use hashbrown::HashMap;
@@ -40,6 +40,8 @@ pub(crate) struct Host {
     sweep_at: Timestamp,
     /// Empty between calls; kept for its memory.
     effects: Vec<Effect>,
+    /// What a log would record of a durable queue. Empty between calls; kept for its memory.
+    changes: Changes,
     now: Timestamp,
     tally: Tally,
 }
@@ -78,6 +80,7 @@ impl Host {
             to_sweep: Vec::new(),
             sweep_at: Timestamp::default(),
             effects: Vec::new(),
+            changes: Changes::default(),
             now: clock::now(),
             tally: Tally::default(),
         }
@@ -286,6 +289,10 @@ impl Host {
     fn account(&mut self, id: QueueId) {
         let Some(slot) = self.queues.get_mut(&id) else { return };
         self.tally.bytes += slot.take_change();
+        // A journal that keeps nothing must not let the queue remember it instead.
+        if slot.queue.take_changes(&mut self.changes) {
+            self.changes.clear();
+        }
         if !slot.swept && slot.queue.counts().unacked > 0 {
             slot.swept = true;
             self.to_sweep.push(id);
