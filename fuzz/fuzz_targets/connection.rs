@@ -67,6 +67,10 @@ impl<'a> Steps<'a> {
         self.octet().unwrap_or(0).into()
     }
 
+    fn flag(&mut self) -> bool {
+        self.small() % 2 == 1
+    }
+
     fn bytes(&mut self) -> &'a [u8] {
         let count = self.small() as usize;
         let (bytes, rest) = self.0.split_at(count.min(self.0.len()));
@@ -100,77 +104,25 @@ impl Broker {
         match step & 31 {
             0 => out.extend_from_slice(steps.bytes()),
             1 => self.handshake(&mut out),
-            2 => encode::method(&mut out, number, channel::Open {}),
             3 => publish(&mut out, number, steps.bytes(), steps.small()),
-            4 => encode::method(&mut out, number, confirm::Select { no_wait: false }),
-            5 => encode::method(
-                &mut out,
-                number,
-                basic::Consume { queue: "q", no_ack: steps.small() % 2 == 1, ..Default::default() },
-            ),
             6 => self.deliver(steps.small()),
-            7 => encode::method(
-                &mut out,
-                number,
-                basic::Ack { delivery_tag: steps.small(), multiple: steps.small() % 2 == 1 },
-            ),
-            8 => encode::method(
-                &mut out,
-                number,
-                basic::Nack {
-                    delivery_tag: steps.small(),
-                    multiple: steps.small() % 2 == 1,
-                    requeue: steps.small() % 2 == 1,
-                },
-            ),
-            9 => encode::method(
-                &mut out,
-                number,
-                basic::Qos {
-                    prefetch_count: steps.small() as u16,
-                    global: steps.small() % 2 == 1,
-                    ..Default::default()
-                },
-            ),
-            10 => encode::method(
-                &mut out,
-                number,
-                basic::Get { queue: "q", no_ack: steps.small() % 2 == 1 },
-            ),
-            11 => encode::method(
-                &mut out,
-                number,
-                queue::Declare { queue: "q", ..Default::default() },
-            ),
-            12 => encode::method(&mut out, number, channel::Close::default()),
-            13 => encode::method(&mut out, number, channel::CloseOk {}),
             14 => self.confirm(steps.small()),
             15 => self.cancelled(steps.small()),
             16 => self.pass(steps.small()),
             17 => self.answered(),
-            18 => encode::method(&mut out, number, basic::Recover { requeue: true }),
-            19 => encode::method(&mut out, 0, connection::Close::default()),
             20 => self.written(),
-            21 => encode::method(
-                &mut out,
-                number,
-                basic::Cancel { consumer_tag: "amq.ctag-1000001", no_wait: false },
-            ),
             22 => self.refuse(steps.small()),
             23 => self.shutdown(),
             // A method that exists, with any arguments.
             24..28 => {
                 let (class, method) = IDS[steps.small() as usize % IDS.len()];
                 let arguments = steps.bytes();
-                frame(
-                    &mut out,
-                    1,
-                    number,
-                    &[&class.to_be_bytes(), &method.to_be_bytes(), arguments],
-                );
+                let parts = [&class.to_be_bytes()[..], &method.to_be_bytes(), arguments];
+                frame(&mut out, 1, number, &parts);
             }
             // A frame of any payload.
-            _ => frame(&mut out, 1 + (step & 1), number, &[steps.bytes()]),
+            28.. => frame(&mut out, 1 + (step & 1), number, &[steps.bytes()]),
+            step => method(&mut out, step, number, steps),
         }
         self.input.extend_from_slice(&out);
         self.receive();
@@ -357,6 +309,41 @@ impl Broker {
         self.written();
         assert!(self.closed, "the end was not said");
         assert!(self.held.is_empty(), "never settled: {:?}", self.held);
+    }
+}
+
+/// A method as a client means it.
+fn method(out: &mut BytesMut, step: u8, number: u16, steps: &mut Steps<'_>) {
+    let queue = "q";
+    match step {
+        2 => encode::method(out, number, channel::Open {}),
+        4 => encode::method(out, number, confirm::Select { no_wait: false }),
+        5 => {
+            let no_ack = steps.flag();
+            encode::method(out, number, basic::Consume { queue, no_ack, ..Default::default() });
+        }
+        7 => {
+            let (delivery_tag, multiple) = (steps.small(), steps.flag());
+            encode::method(out, number, basic::Ack { delivery_tag, multiple });
+        }
+        8 => {
+            let (delivery_tag, multiple, requeue) = (steps.small(), steps.flag(), steps.flag());
+            encode::method(out, number, basic::Nack { delivery_tag, multiple, requeue });
+        }
+        9 => {
+            let (prefetch_count, global) = (steps.small() as u16, steps.flag());
+            encode::method(out, number, basic::Qos { prefetch_size: 0, prefetch_count, global });
+        }
+        10 => encode::method(out, number, basic::Get { queue, no_ack: steps.flag() }),
+        11 => encode::method(out, number, queue::Declare { queue, ..Default::default() }),
+        12 => encode::method(out, number, channel::Close::default()),
+        13 => encode::method(out, number, channel::CloseOk {}),
+        18 => encode::method(out, number, basic::Recover { requeue: true }),
+        19 => encode::method(out, 0, connection::Close::default()),
+        _ => {
+            let (consumer_tag, no_wait) = ("amq.ctag-100000001", false);
+            encode::method(out, number, basic::Cancel { consumer_tag, no_wait });
+        }
     }
 }
 
