@@ -14,6 +14,7 @@ use serde_json::Value;
 use self::columns::Column;
 pub(crate) use self::definitions::definitions;
 use crate::apiserver::{
+    meta,
     schema::{Rules, Schema},
     status::Names,
 };
@@ -82,8 +83,8 @@ pub(crate) struct Catalog {
 #[derive(Clone, Default)]
 pub(crate) struct Kinds {
     by_path: BTreeMap<(String, String, String), Arc<Resource>>,
-    /// Grows with every change.
-    pub(crate) edition: u64,
+    edition: u64,
+    seed: String,
 }
 
 // === impl Resource ===
@@ -122,7 +123,7 @@ pub(crate) fn api_version(group: &str, version: &str) -> String {
 impl Catalog {
     /// The built-in kinds.
     pub(crate) fn new() -> Self {
-        let mut kinds = Kinds::default();
+        let mut kinds = Kinds { seed: meta::name_suffix(), ..Kinds::default() };
         for resource in builtin::all() {
             kinds.insert(resource);
         }
@@ -156,6 +157,11 @@ impl Kinds {
     fn insert(&mut self, resource: Resource) {
         let path = (resource.group.clone(), resource.version.clone(), resource.plural.clone());
         self.by_path.insert(path, Arc::new(resource));
+    }
+
+    /// Changes with every change of the kinds, and between runs: clients cache documents by it.
+    pub(crate) fn edition(&self) -> String {
+        format!("{}-{}", self.seed, self.edition)
     }
 
     /// Every kind, by group, version and plural.

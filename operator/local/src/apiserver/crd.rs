@@ -57,8 +57,8 @@ pub(crate) fn established(definition: &Value) -> Value {
     let spec = &definition["spec"];
     let old = &definition["status"];
     let condition = |kind: &str, reason: &str, message: &str| {
-        let known = old["conditions"].as_array().into_iter().flatten();
-        let known = known.filter(|c| c["type"] == kind && c["status"] == "True").next();
+        let mut known = old["conditions"].as_array().into_iter().flatten();
+        let known = known.find(|c| c["type"] == kind && c["status"] == "True");
         let since = known.map_or_else(meta::now, |c| {
             c["lastTransitionTime"].as_str().unwrap_or_default().to_owned()
         });

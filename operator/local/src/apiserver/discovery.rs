@@ -167,7 +167,7 @@ fn aggregated(kinds: &Kinds, version: &str, core: bool) -> Response {
         _ => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
     };
     let mut response = Response::whole(200, content_type, list.to_string());
-    response.headers.push(("etag", format!("\"{}-{}\"", kinds.edition, u8::from(core))));
+    response.headers.push(("etag", format!("\"{}-{}\"", kinds.edition(), u8::from(core))));
     response
 }
 

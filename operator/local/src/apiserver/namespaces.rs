@@ -113,10 +113,10 @@ fn empty_definition(api: &Api, key: &Key, definition: &Object) -> bool {
     let spec = &definition.value["spec"];
     let (group, plural) = (text(&spec["group"]), text(&spec["names"]["plural"]));
     let version = crd::preferred_version(&definition.value).unwrap_or_default();
-    if let Some(resource) = api.catalog.find(&group, &version, &plural) {
-        if clear(api, &resource, None).is_some() {
-            return false;
-        }
+    if let Some(resource) = api.catalog.find(&group, &version, &plural)
+        && clear(api, &resource, None).is_some()
+    {
+        return false;
     }
     let mut value = definition.value.clone();
     let rest: Vec<String> = meta::finalizers(&value)

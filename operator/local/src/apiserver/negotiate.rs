@@ -83,6 +83,11 @@ impl Accept {
         }
     }
 
+    /// Whether this very media type is named.
+    pub(crate) fn names(&self, media_type: &str) -> bool {
+        self.entries.iter().any(|media| media.name == media_type)
+    }
+
     /// Whether plain JSON would do.
     pub(crate) fn json(&self) -> bool {
         self.entries.is_empty() || self.entries.iter().any(Media::is_json)

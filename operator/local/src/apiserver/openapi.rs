@@ -14,6 +14,15 @@ use crate::apiserver::{
     status::{ApiError, Result},
 };
 
+/// Media type of the older document in protobuf, as clients ask for it in lower case.
+const V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+/// The same as the answer names it.
+const V2_PROTOBUF_NAME: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// `Document { swagger: "2.0" }`.
+const EMPTY_V2: &[u8] = b"\x0a\x032.0";
+
 /// `/openapi/v3`: one document a group and version.
 pub(crate) fn index(kinds: &Kinds) -> Response {
     let mut paths = Map::new();
@@ -21,7 +30,7 @@ pub(crate) fn index(kinds: &Kinds) -> Response {
         for version in versions {
             let path = root(group, version);
             let path = path.trim_start_matches('/');
-            let url = format!("/openapi/v3/{path}?hash={}", kinds.edition);
+            let url = format!("/openapi/v3/{path}?hash={}", kinds.edition());
             paths.insert(path.to_owned(), json!({"serverRelativeURL": url}));
         }
     }
@@ -53,7 +62,13 @@ pub(crate) fn v3(kinds: &Kinds, group: &str, version: &str, accept: &Accept) -> 
 }
 
 /// `/openapi/v2`: the same in one older document.
+///
+/// Its protobuf form names no kind at all. `kubectl` asks for it only after it has not found a kind
+/// in the newer documents, and then goes on to say that there is no such kind.
 pub(crate) fn v2(kinds: &Kinds, accept: &Accept) -> Result<Response> {
+    if accept.names(V2_PROTOBUF) {
+        return Ok(Response::whole(200, V2_PROTOBUF_NAME, EMPTY_V2));
+    }
     if !accept.json() {
         return Err(ApiError::not_acceptable("application/json"));
     }

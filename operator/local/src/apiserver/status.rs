@@ -148,6 +148,12 @@ impl ApiError {
         Self::new(403, "Forbidden", message, details)
     }
 
+    /// 403 with a reason.
+    pub(crate) fn forbidden(names: Names<'_>, name: &str, why: &str) -> Self {
+        let message = format!("{} \"{name}\" is forbidden: {why}", names.resource());
+        Self::new(403, "Forbidden", message, names.details(name))
+    }
+
     /// 405 for a verb that the resource does not have.
     pub(crate) fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";

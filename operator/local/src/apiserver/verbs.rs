@@ -33,6 +33,9 @@ use crate::apiserver::{
     store::{Key, Object, Store},
 };
 
+/// The namespaces that every cluster has.
+const NAMESPACES: &[&str] = &["default", "kube-system", "kube-public"];
+
 /// Everything a request can reach.
 pub(crate) struct Api {
     /// The objects.
@@ -63,7 +66,7 @@ impl Api {
         for (_, definition) in self.store.list(crd::TABLE, None, None).objects {
             self.serve_definition(&definition.value);
         }
-        for name in ["default", "kube-system", "kube-public"] {
+        for &name in NAMESPACES {
             let key = Key { namespace: String::new(), name: name.to_owned() };
             let namespace = write::bootstrap_namespace(name);
             // Whoever is there from an earlier run stays.
@@ -79,7 +82,7 @@ impl Api {
         match crd::compile(definition) {
             Ok(resources) => self.catalog.replace(&group, &plural, resources),
             Err(errors) => {
-                tracing::error!(group, plural, ?errors, "cannot serve a custom resource")
+                tracing::error!(group, plural, ?errors, "cannot serve a custom resource");
             }
         }
     }

@@ -1,10 +1,15 @@
 //! The API server as its clients see it: kube-rs, and the real `kubectl` and `helm`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod apply;
 mod custom;
 mod deletion;
+mod helm;
+mod kubectl;
 mod objects;
 mod state;
+mod tools;
 mod watching;
 
 use std::time::Duration;

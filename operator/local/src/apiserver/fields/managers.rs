@@ -150,6 +150,7 @@ impl Managers {
             Some(entry) if entry.fields == fields => {}
             Some(entry) => {
                 entry.fields = fields;
+                entry.api_version = actor.api_version.to_owned();
                 entry.time = meta::now();
             }
             None => self.entries.push(Entry {
@@ -195,7 +196,8 @@ impl Entry {
         self.manager == actor.manager
             && self.operation == actor.operation
             && self.subresource == actor.subresource
-            && self.api_version == actor.api_version
+            // What is applied in a new version replaces what was applied in the old one.
+            && (self.api_version == actor.api_version || self.operation == Operation::Apply)
     }
 
     fn described(&self) -> String {
@@ -204,7 +206,7 @@ impl Entry {
             text.push_str(&format!(" with subresource {:?}", self.subresource));
         }
         if self.operation == Operation::Update {
-            text.push_str(&format!(" using {} at {}", self.api_version, self.time));
+            text.push_str(&format!(" using {}", self.api_version));
         }
         text
     }

@@ -62,6 +62,11 @@ impl Schema {
             let at = format!("{path}.properties[{name}]");
             properties.insert(name.clone(), Arc::new(Self::parse_at(value, refs, &at)?));
         }
+        if v["x-kubernetes-embedded-resource"] == true {
+            for name in ["apiVersion", "kind", "metadata"] {
+                properties.entry(name.to_owned()).or_insert_with(|| Arc::new(Self::any()));
+            }
+        }
         let flag = |name: &str| v[name].as_bool().unwrap_or(false);
         let strings = |name: &str| {
             let list = v[name].as_array().into_iter().flatten();

@@ -1,12 +1,14 @@
 //! `create`.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::apiserver::{
     exchange::Response,
     meta,
-    status::{ApiError, Result},
-    store::{Key, Raced},
+    status::{ApiError, FieldError, Names, Result},
+    store::{Key, Object, Raced},
     verbs::{Call, write::Written},
 };
 
@@ -23,7 +25,7 @@ impl Call<'_> {
         let prefix = meta::text(&submitted, "generateName").to_owned();
         if generate && prefix.is_empty() {
             let why = "name or generateName is required";
-            let error = crate::apiserver::status::FieldError::required("metadata.name", why);
+            let error = FieldError::required("metadata.name", why);
             return Err(ApiError::invalid(self.resource.names(), "", &[error]));
         }
         let attempts = if generate { NAME_ATTEMPTS } else { 1 };
@@ -49,7 +51,7 @@ impl Call<'_> {
         &self,
         candidate: Value,
         own: impl FnOnce(&Self, &Value, &mut Value) -> Result<()>,
-    ) -> Result<Option<std::sync::Arc<crate::apiserver::store::Object>>> {
+    ) -> Result<Option<Arc<Object>>> {
         let namespace = self.namespace()?.to_owned();
         let name = meta::text(&candidate, "name").to_owned();
         let key = Key { namespace: namespace.clone(), name: name.clone() };
@@ -75,8 +77,7 @@ impl Call<'_> {
             return Ok(());
         }
         let key = Key { namespace: String::new(), name: namespace.to_owned() };
-        let names =
-            crate::apiserver::status::Names { group: "", plural: "namespaces", kind: "Namespace" };
+        let names = Names { group: "", plural: "namespaces", kind: "Namespace" };
         let found = self.api.store.get("/namespaces", &key);
         let found = found.ok_or_else(|| ApiError::not_found(names, namespace))?;
         if meta::deleting(&found.value) {

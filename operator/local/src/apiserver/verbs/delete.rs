@@ -102,6 +102,10 @@ impl Deletion {
     fn check(&self, resource: &Resource, live: &Object) -> Result<()> {
         let name = meta::text(&live.value, "name");
         let uid = meta::text(&live.value, "uid");
+        if resource.table == "/namespaces" && super::NAMESPACES.contains(&name) {
+            let why = "this namespace may not be deleted";
+            return Err(ApiError::forbidden(resource.names(), name, why));
+        }
         if let Some(wanted) = self.uid.as_deref().filter(|wanted| *wanted != uid) {
             let why = format!(
                 "Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}"

@@ -8,9 +8,9 @@ use crate::apiserver::{
     exchange::Response,
     fields::{Managers, Operation},
     meta, patch,
-    status::{ApiError, FieldError, Result},
+    status::{ApiError, FieldError, Names, Result},
     store::Object,
-    verbs::{Call, write::Written},
+    verbs::{Call, shown::shown, write::Written},
 };
 
 /// The media types of patches that are understood.
@@ -43,12 +43,13 @@ impl Call<'_> {
         loop {
             let live = self.live(&key)?;
             let mut warnings = Vec::new();
+            let seen = shown(&self.resource, &live);
             let patched = match kind {
-                "application/json-patch+json" => patch::json(&live.value, &document)?,
-                "application/merge-patch+json" => patch::merge(&live.value, &document),
-                _ => patch::strategic(&live.value, &document, Some(&self.resource.schema)),
+                "application/json-patch+json" => patch::json(&seen, &document)?,
+                "application/merge-patch+json" => patch::merge(&seen, &document),
+                _ => patch::strategic(&seen, &document, Some(&self.resource.schema)),
             };
-            let patched = self.admit_patched(patched, &mut warnings)?;
+            let patched = self.admit_shape(patched, &mut warnings)?;
             if meta::text(&patched, "resourceVersion") != live.revision.to_string() {
                 let name = meta::text(&live.value, "name");
                 return Err(ApiError::modified(self.resource.names(), name));
@@ -61,29 +62,15 @@ impl Call<'_> {
         }
     }
 
-    /// As a document from outside; the live part is known to be in shape.
-    fn admit_patched(&self, mut patched: Value, warnings: &mut Vec<String>) -> Result<Value> {
-        // Stored under another version, it is shown and patched in this one.
-        if patched.is_object() && self.resource.group != super::events::GROUP {
-            patched["apiVersion"] = json!(self.resource.api_version());
-            return self.admit_shape(patched, warnings);
-        }
-        Ok(patched)
-    }
-
     /// Server-side apply: creates the object when it is missing.
     fn apply(&self) -> Result<Response> {
         let params = &self.request.params;
-        let Some(manager) = params.text("fieldManager") else {
-            let names = crate::apiserver::status::Names {
-                group: "meta.k8s.io",
-                plural: "patchoptions",
-                kind: "PatchOptions",
-            };
+        if params.text("fieldManager").is_none() {
+            let names =
+                Names { group: "meta.k8s.io", plural: "patchoptions", kind: "PatchOptions" };
             let error = FieldError::required("fieldManager", "is required for apply patch");
             return Err(ApiError::invalid(names, "", &[error]));
-        };
-        tracing::trace!(manager, "apply");
+        }
         let mut warnings = Vec::new();
         let config: Value = serde_yaml::from_slice(&self.request.body)
             .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))?;

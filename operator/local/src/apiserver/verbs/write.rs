@@ -171,10 +171,11 @@ impl Call<'_> {
     fn errors(&self, old: Option<&Value>, new: &Value, name: &str) -> Vec<FieldError> {
         let resource = &self.resource;
         let mut errors = Vec::new();
-        if old.is_none() && !resource.group.starts_with("rbac.") {
-            if let Some(why) = meta::name_error(name) {
-                errors.push(FieldError::invalid("metadata.name", &json!(name), why));
-            }
+        if old.is_none()
+            && !resource.group.starts_with("rbac.")
+            && let Some(why) = meta::name_error(name)
+        {
+            errors.push(FieldError::invalid("metadata.name", &json!(name), why));
         }
         if resource.group != events::GROUP {
             validate(&resource.schema, new, "", &mut errors);
