@@ -37,11 +37,17 @@ def load(tool, uri, arguments):
 
 
 def resident(pid):
-    """Resident memory of a process in MiB, now."""
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) // 1024
-    return 0
+    """Resident memory of a process and those it started, in MiB, now."""
+    total = 0
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                total += int(line.split()[1]) // 1024
+        for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            total += resident(child)
+    except FileNotFoundError:
+        pass
+    return total
 
 
 def start_warren(binary, data_dir, log):

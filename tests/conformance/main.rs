@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failing test says what failed")]
 
 mod acknowledging;
+mod arguments;
 mod clients;
 mod confirming;
 mod consuming;
@@ -17,3 +18,4 @@ mod queues;
 mod refusals;
 mod rig;
 mod routing;
+mod steady;

@@ -44,10 +44,10 @@ fn target_folder() -> PathBuf {
     folder
 }
 
-fn build(package: &str, folder: &Path) {
+fn build(name: &str, folder: &Path) {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--package", package]).current_dir(root());
+    command.args(["build", "--bin", name]).current_dir(root());
     if let Some(target) = folder.parent() {
         command.env("CARGO_TARGET_DIR", target);
     }

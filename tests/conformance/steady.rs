@@ -1,0 +1,44 @@
+//! Work that goes on and on leaves nothing behind: no message lost, none twice, no memory kept.
+
+use std::{process::Command, time::Duration};
+
+use warren_tests::{binaries, process::Process};
+
+use crate::rig::Rig;
+
+/// How much the broker may grow while a hundred MiB of messages pass, in bytes.
+const GROWTH: u64 = 48 << 20;
+
+fn load(rig: &Rig, arguments: &[&str]) {
+    let files = tempfile::tempdir().unwrap();
+    let mut command = Command::new(binaries::path("warren-load"));
+    command.arg("--uri").arg(rig.uri.to_string());
+    command.arg("--queue").arg(rig.name("load")).args(arguments);
+    let mut tool = Process::start(command, &files.path().join("output")).unwrap();
+    let status = tool.wait(Duration::from_secs(120));
+    assert!(status.success(), "{status}: {}", tool.output());
+}
+
+#[test]
+fn memory_does_not_grow_with_what_has_passed() {
+    #[rustfmt::skip]
+    let cases = [
+        ("transient",             &[][..]),
+        ("persistent",            &["--persistent"]),
+        ("persistent, confirmed", &["--persistent", "--confirms", "256", "--ack", "each", "--prefetch", "256"]),
+        ("several of everything", &["--producers", "3", "--consumers", "3", "--queues", "5", "--ack", "multiple", "--prefetch", "50"]),
+    ];
+    for (what, arguments) in cases {
+        let rig = Rig::start();
+        let size = ["--size", "1024", "--count", "30000"];
+        load(&rig, &[&["--size", "1024", "--count", "1000"][..], arguments].concat());
+        let resident = || rig.broker.as_ref().map_or(0, |broker| broker.process.resident());
+        let before = resident();
+        for _ in 0..3 {
+            // A rate keeps the backlog short, which would be memory of another kind.
+            load(&rig, &[&size[..], arguments, &["--rate", "30000"]].concat());
+        }
+        let grown = resident().saturating_sub(before);
+        assert!(grown < GROWTH, "{what}: the broker grew by {} MiB", grown >> 20);
+    }
+}
