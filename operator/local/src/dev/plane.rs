@@ -24,7 +24,7 @@ use crate::dev::state::{OBJECTS, StateFolder};
 use crate::dev::{BoxError, DevOptions, Error};
 use crate::services::{Front, Proxy, ServiceKey};
 use crate::shutdown::{Shutdown, Trigger, channel};
-use crate::{claims, garbage, kubelet, services, statefulset};
+use crate::{claims, disruption, garbage, kubelet, services, statefulset};
 
 /// How long the operator may take to let go.
 const OPERATOR_GRACE: Duration = Duration::from_secs(1);
@@ -100,6 +100,7 @@ impl Plane {
         self.control.spawn(statefulset::run(client.clone()));
         self.control.spawn(claims::run(client.clone(), self.state.join("volumes")));
         self.control.spawn(garbage::run(client.clone()));
+        self.control.spawn(disruption::run(client.clone()));
         let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
         let kubelet = kubelet::Options {
             addresses: self.addresses.clone(),

@@ -279,7 +279,7 @@ async fn a_service_reaches_its_ready_pods() {
         let answering = tokio::task::spawn_blocking(move || {
             std::io::Write::write_all(&mut listener.accept().unwrap().0, b"x").unwrap();
         });
-        eventually("a connection", || reach()).await;
+        eventually("a connection", reach).await;
         answering.await.unwrap();
     }
     fixture.plane.stop().await;
