@@ -205,6 +205,7 @@ impl Task {
             self.session.replenish(&mut self.requests);
             self.perform();
         }
+        self.socket.release_idle(self.now);
         self.profile.channels.store(self.session.channels() as u64, Ordering::Relaxed);
         self.outgoing.send(&self.node, &self.link, &mut self.budget);
     }
@@ -219,7 +220,7 @@ impl Task {
     }
 
     fn read(&mut self) {
-        match self.socket.read() {
+        match self.socket.read(self.now) {
             Ok(0) => {}
             Ok(count) => {
                 self.profile.received.fetch_add(count as u64, Ordering::Relaxed);
@@ -232,7 +233,6 @@ impl Task {
     /// Lets the session go on with what was read.
     fn receive(&mut self) {
         self.session.receive(self.socket.input(), self.now, &mut self.requests);
-        self.socket.settle_input();
         self.perform();
     }
 
@@ -266,8 +266,9 @@ impl Task {
 
     /// Ready when the earliest deadline has come: the session's, the stalled socket's, the last words'.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadlines = [self.session.next_timeout(), self.socket.stalls_at(), self.cut];
-        let Some(next) = deadlines.into_iter().flatten().min() else {
+        let socket = [self.socket.stalls_at(), self.socket.idle_at()];
+        let deadlines = [self.session.next_timeout(), self.cut].into_iter().chain(socket);
+        let Some(next) = deadlines.flatten().min() else {
             self.alarm = None;
             return Poll::Pending;
         };

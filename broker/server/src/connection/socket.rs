@@ -7,9 +7,13 @@ use broker_core::time::Timestamp;
 use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 
-/// The smallest read. An idle connection holds no buffer at all.
+/// The smallest buffer. An idle connection holds none at all.
 const MIN_READ: usize = 4 << 10;
-/// The largest read.
+/// The least room to read into that is worth a system call.
+const MIN_ROOM: usize = 1 << 10;
+/// Milliseconds without a byte after which a connection is idle.
+const IDLE_MS: u64 = 1_000;
+/// The largest buffer.
 const MAX_READ: usize = 256 << 10;
 /// Pieces in one vectored write.
 const MAX_SLICES: usize = 64;
@@ -27,6 +31,8 @@ pub(super) struct Socket {
     patience: u64,
     /// When the client last took something, or there was nothing to take.
     took: Option<Timestamp>,
+    /// When the read buffer goes unless more has come.
+    idle_at: Option<Timestamp>,
     lost: bool,
 }
 
@@ -40,7 +46,7 @@ impl Socket {
     /// `patience`: milliseconds that the client may leave output unread.
     pub(super) fn new(stream: TcpStream, patience: u64) -> Self {
         let input = BytesMut::new();
-        Self { stream, input, chunk: MIN_READ, patience, took: None, lost: false }
+        Self { stream, input, chunk: MIN_READ, patience, took: None, idle_at: None, lost: false }
     }
 
     /// What was read and not consumed.
@@ -56,6 +62,7 @@ impl Socket {
     pub(super) fn lose(&mut self) {
         self.lost = true;
         self.took = None;
+        self.idle_at = None;
         self.input = BytesMut::new();
     }
 
@@ -69,39 +76,51 @@ impl Socket {
 
     /// Reads once. 0 when there is nothing now.
     ///
+    /// One buffer serves many reads, until little of it is left: a message keeps alive the buffer
+    /// that it was read into, so the buffers had better be full.
+    ///
     /// # Errors
     ///
     /// When the client has gone, in an orderly way or not.
-    pub(super) fn read(&mut self) -> io::Result<usize> {
-        self.input.reserve(self.chunk);
+    pub(super) fn read(&mut self, now: Timestamp) -> io::Result<usize> {
+        if self.input.capacity() - self.input.len() < (self.chunk / 8).max(MIN_ROOM) {
+            self.input.reserve(self.chunk);
+        }
         let room = self.input.capacity() - self.input.len();
         match self.stream.try_read_buf(&mut self.input) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => {
                 self.adapt(count, room);
+                self.idle_at = Some(now.after(IDLE_MS));
                 Ok(count)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.settle_input();
-                Ok(0)
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error),
         }
     }
 
     fn adapt(&mut self, count: usize, room: usize) {
-        if count == room {
+        if count == room && room >= self.chunk / 2 {
             self.chunk = (self.chunk * 4).min(MAX_READ);
-        } else if count < self.chunk / 4 {
+        } else if count < self.chunk / 4 && room >= self.chunk / 4 {
             self.chunk = (self.chunk / 2).max(MIN_READ);
         }
     }
 
-    /// Lets go of the buffer when everything in it was consumed.
-    pub(super) fn settle_input(&mut self) {
-        if self.input.is_empty() {
-            self.input = BytesMut::new();
+    /// Lets go of the buffer when nothing has come for a while.
+    pub(super) fn release_idle(&mut self, now: Timestamp) {
+        if self.idle_at.is_some_and(|idle| idle <= now) {
+            self.idle_at = None;
+            self.chunk = MIN_READ;
+            if self.input.is_empty() {
+                self.input = BytesMut::new();
+            }
         }
+    }
+
+    /// When to look whether the buffer can go.
+    pub(super) fn idle_at(&self) -> Option<Timestamp> {
+        self.idle_at
     }
 
     /// Writes as much of `output` as the socket takes now, and returns how much that was.
