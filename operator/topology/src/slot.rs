@@ -1,13 +1,14 @@
 //! One pooled connection: made once for all who wait for it, and made again when it breaks.
 //!
 //! ```text
-//!             first use                 lost, or other endpoint
-//!  Nothing ──────────────▶ Connected ──────────────────────────▶ Nothing
+//!             first use                lost, used up, or other endpoint
+//!  Nothing ──────────────▶ Connected ─────────────────────────────────▶ Nothing
 //!     │  ▲ a second later
 //!     ▼  │
 //!   Failed
 //! ```
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,9 @@ const OPERATION: Duration = Duration::from_secs(10);
 const GRUDGE: Duration = Duration::from_secs(1);
 /// Channels kept open for the next operation.
 const IDLE_CHANNELS: usize = 32;
+/// Channels opened on one connection before it is replaced. lapin 4.12 keeps the error of a closed channel under its
+/// number and gives it to whoever gets that number again; numbers come round at `channel_max`, 2047 or more.
+const CHANNELS: usize = 1000;
 /// Heartbeat interval that the client proposes, in seconds.
 const HEARTBEAT: u16 = 20;
 
@@ -51,6 +55,7 @@ enum State {
 struct Live {
     endpoint: Endpoint,
     connection: Connection,
+    opened: AtomicUsize,
     idle: SyncMutex<Vec<Channel>>,
 }
 
@@ -117,7 +122,8 @@ impl Slot {
 
 impl Live {
     fn serves(&self, endpoint: &Endpoint) -> bool {
-        self.endpoint == *endpoint && self.connection.status().connected()
+        let fresh = self.opened.load(Ordering::Relaxed) < CHANNELS;
+        fresh && self.endpoint == *endpoint && self.connection.status().connected()
     }
 
     async fn perform(&self, command: Command<'_>, vhost: &str) -> Result<(), (Error, Scope)> {
@@ -138,7 +144,10 @@ impl Live {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match idle {
             Some(channel) if channel.status().connected() => Ok(channel),
-            _ => self.connection.create_channel().await,
+            _ => {
+                self.opened.fetch_add(1, Ordering::Relaxed);
+                self.connection.create_channel().await
+            }
         }
     }
 
@@ -167,9 +176,12 @@ async fn connect(endpoint: &Endpoint, vhost: &str) -> Result<Live, Error> {
     let properties = ConnectionProperties::default().with_connection_name("warren-operator".into());
     let address = endpoint.address();
     match timeout(CONNECT, Connection::connect_uri(uri, properties)).await {
-        Ok(Ok(connection)) => {
-            Ok(Live { endpoint: endpoint.clone(), connection, idle: SyncMutex::default() })
-        }
+        Ok(Ok(connection)) => Ok(Live {
+            endpoint: endpoint.clone(),
+            connection,
+            opened: AtomicUsize::new(0),
+            idle: SyncMutex::default(),
+        }),
         Ok(Err(error)) => Err(Error::read(&error, &address, vhost).0),
         Err(_) => Err(silent(address, CONNECT)),
     }
