@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 
 /// A client connection that is open now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 
 /// An exchange as it was declared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

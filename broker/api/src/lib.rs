@@ -7,6 +7,7 @@
 //! Every type tolerates unknown fields when read, so that an older reader can talk to a newer
 //! broker; every field that is not an identity has a default for the reverse.
 
+mod arguments;
 mod binding;
 mod connection;
 mod exchange;
@@ -18,6 +19,7 @@ mod queue;
 mod user;
 mod vhost;
 
+pub use crate::arguments::Arguments;
 pub use crate::binding::{Binding, DestinationType};
 pub use crate::connection::Connection;
 pub use crate::exchange::Exchange;
@@ -27,6 +29,3 @@ pub use crate::overview::{Listener, MessageStats, ObjectTotals, Overview, QueueT
 pub use crate::queue::Queue;
 pub use crate::user::WhoAmI;
 pub use crate::vhost::Vhost;
-
-/// Arguments of a queue, exchange or binding: a field table, as JSON.
-pub type Arguments = serde_json::Map<String, serde_json::Value>;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 
 /// A queue, as it was declared and as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

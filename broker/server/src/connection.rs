@@ -118,6 +118,7 @@ impl Task {
             local,
             since: now,
             user: OnceLock::new(),
+            client: OnceLock::new(),
             vhost: OnceLock::new(),
             channels: AtomicU64::new(0),
             received: AtomicU64::new(0),

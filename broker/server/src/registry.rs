@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use broker_core::id::ConnectionId;
 use broker_core::time::Timestamp;
+use broker_protocol::table::FieldTable;
 use hashbrown::HashMap;
 
 use crate::link::{Event, Link};
@@ -28,6 +29,8 @@ pub(crate) struct Profile {
     pub(crate) since: Timestamp,
     /// Set once the client has logged in.
     pub(crate) user: OnceLock<String>,
+    /// What the client said of itself. Set with the user.
+    pub(crate) client: OnceLock<FieldTable>,
     /// Set once the client has opened one.
     pub(crate) vhost: OnceLock<String>,
     /// Open channels.

@@ -36,6 +36,7 @@ impl Task {
             tracing::info!(connection = self.session.id().0, peer = %self.profile.peer, user, "logged in");
             // Set once only: an update of the secret is of the same user.
             let _ = self.profile.user.set(user);
+            let _ = self.profile.client.set(self.session.client_properties().clone());
             self.answer(Answer::Done);
         } else {
             tracing::warn!(peer = %self.profile.peer, user, "login refused");

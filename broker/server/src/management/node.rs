@@ -6,12 +6,10 @@ use std::sync::atomic::Ordering;
 use axum::extract::{Extension, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use broker_api::{
-    Arguments, Connection, Health, HealthStatus, ObjectTotals, Overview, QueueTotals, WhoAmI,
-};
+use broker_api::{Connection, Health, HealthStatus, ObjectTotals, Overview, QueueTotals, WhoAmI};
 
 use crate::grant;
-use crate::management::User;
+use crate::management::{User, json};
 use crate::metrics::Resources;
 use crate::node::Node;
 use crate::registry::Profile;
@@ -115,6 +113,6 @@ fn connection(node: &Node, profile: &Profile) -> Connection {
         recv_oct: profile.received.load(Ordering::Relaxed),
         send_oct: profile.sent.load(Ordering::Relaxed),
         connected_at: profile.since.0,
-        client_properties: Arguments::new(),
+        client_properties: profile.client.get().map(json::arguments).unwrap_or_default(),
     }
 }

@@ -1,0 +1,4 @@
+//! Arguments of queues, exchanges and bindings.
+
+/// A field table, as a JSON object.
+pub type Arguments = serde_json::Map<String, serde_json::Value>;
