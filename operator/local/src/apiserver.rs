@@ -62,7 +62,7 @@ pub struct Options {
     /// Who reads the logs of containers; without it `kubectl logs` answers that there are none.
     pub pod_logs: Option<Arc<dyn PodLogs>>,
     /// Changes remembered for each kind, so that a watch can resume; older ones answer 410.
-    /// Default 8192.
+    /// Default 4096.
     pub history: Option<usize>,
 }
 
@@ -100,7 +100,7 @@ impl ApiServer {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let identity = Identity::generate().map_err(|e| StartError::Certificate(e.to_string()))?;
         let token = meta::random_token();
-        let history = options.history.unwrap_or(8192);
+        let history = options.history.unwrap_or(4096);
         let store = match &options.state_dir {
             None => Store::in_memory(history),
             Some(path) => Store::open(path, history)

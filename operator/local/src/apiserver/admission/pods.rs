@@ -9,7 +9,7 @@ pub(super) fn default_pod(old: Option<&Value>, pod: &mut Value) {
     default_spec(&mut pod["spec"]);
     fill(&mut pod["spec"], "enableServiceLinks", json!(true));
     if old.is_none() {
-        pod["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
+        pod["status"] = json!({"phase": "Pending", "qosClass": quality(&pod["spec"])});
     }
 }
 
@@ -62,6 +62,30 @@ fn container(container: &mut Value) {
         if let Some(field) = variable["valueFrom"].get_mut("fieldRef") {
             fill(field, "apiVersion", json!("v1"));
         }
+    }
+}
+
+/// How the pod's memory is guarded: `BestEffort` asks for nothing, `Guaranteed` gets what it is
+/// limited to.
+fn quality(spec: &Value) -> &'static str {
+    let containers = spec["containers"].as_array().map_or(&[][..], Vec::as_slice);
+    let set = |container: &Value, field: &str| {
+        container["resources"][field].as_object().is_some_and(|map| !map.is_empty())
+    };
+    let guaranteed = |container: &Value| {
+        let resources = &container["resources"];
+        let limits = &resources["limits"];
+        ["cpu", "memory"].iter().all(|name| {
+            let asked = resources["requests"].get(*name).unwrap_or(&limits[*name]);
+            !limits[*name].is_null() && *asked == limits[*name]
+        })
+    };
+    if !containers.iter().any(|c| set(c, "requests") || set(c, "limits")) {
+        "BestEffort"
+    } else if containers.iter().all(guaranteed) {
+        "Guaranteed"
+    } else {
+        "Burstable"
     }
 }
 

@@ -58,7 +58,7 @@ fn list(old: &[Value], new: &[Value], schema: Option<&Schema>) -> Vec<Value> {
         Some(List::Map(keys)) => {
             let items = schema.and_then(|schema| schema.items.as_deref());
             // Patches name entries by the first key only.
-            keyed(old, new, &keys[0].0, items)
+            keyed(old, new, keys.first().map_or("", |(key, _)| key.as_str()), items)
         }
         Some(List::Set) => {
             let added = new.iter().filter(|value| !old.contains(value));
@@ -94,7 +94,7 @@ fn delete_values(list: Option<&mut Value>, gone: &Value) {
 fn reorder(list: Option<&mut Value>, order: &Value, kind: Option<&List>) {
     let (Some(Value::Array(list)), Some(order)) = (list, order.as_array()) else { return };
     let key = match kind {
-        Some(List::Map(keys)) => Some(keys[0].0.as_str()),
+        Some(List::Map(keys)) => keys.first().map(|(key, _)| key.as_str()),
         _ => None,
     };
     let same = |entry: &Value, wanted: &Value| match key {

@@ -54,8 +54,9 @@ impl Call<'_> {
     /// Who is writing.
     pub(super) fn actor<'a>(&'a self, operation: Operation, api_version: &'a str) -> Actor<'a> {
         let named = self.request.params.text("fieldManager");
+        let agent = if self.request.agent.is_empty() { "unknown" } else { &self.request.agent };
         Actor {
-            manager: named.unwrap_or(&self.request.agent),
+            manager: named.unwrap_or(agent),
             operation,
             api_version,
             subresource: &self.target.subresource,
