@@ -88,6 +88,11 @@ pub struct Args {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
 
+    /// Bytes free on the data directory's disk below which publishers are blocked until there is
+    /// room again. Consumers always go on.
+    #[arg(long, env = "WARREN_DISK_WATERMARK", value_name = "SIZE", default_value = "256MiB")]
+    pub disk_watermark: Size,
+
     /// Bytes of waiting messages above which publishers are blocked until consumers have caught up.
     /// Default: 40 % of the memory this process is granted.
     #[arg(long, env = "WARREN_MEMORY_WATERMARK", value_name = "SIZE")]

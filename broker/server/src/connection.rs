@@ -34,7 +34,7 @@ use broker_core::name::Name;
 use broker_core::routing::Targets;
 use broker_core::time::Timestamp;
 use broker_protocol::reply::ReplyCode;
-use broker_session::{Connection, Request};
+use broker_session::{Answer, Connection, Request};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
@@ -68,6 +68,8 @@ struct Task {
     budget: Budget,
     /// The question under way, whose answer the session waits for.
     question: Option<Open>,
+    /// The answer that is held back until the log has what it speaks of.
+    recording: Option<Answer>,
     /// Whether the session was answered and has to go on with what was parked.
     answered: bool,
     refused: Refused,
@@ -136,6 +138,7 @@ impl Task {
             outgoing: Outgoing::new(node.shards.len()),
             budget: Budget::default(),
             question: None,
+            recording: None,
             answered: false,
             refused: Refused::default(),
             vhost: Name::new(""),

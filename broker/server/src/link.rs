@@ -29,12 +29,14 @@ pub(crate) enum Event {
     Settled(Settled),
     /// The answer to the one question it asked.
     Reply(Reply),
+    /// The change of the topology that it waits for survives a crash.
+    Recorded,
     /// A login was checked: whether it was right.
     LoginChecked(bool),
     /// A consumer's queue has gone.
     ConsumerGone(ConsumerId),
-    /// The node has memory again: whoever was kept from publishing may go on.
-    MemoryFree,
+    /// The node has again what it was short of: whoever was kept from publishing may go on.
+    Relieved,
     /// The node stops.
     Stop,
     /// Nothing that was under way to the connection from one shard comes any more.

@@ -12,16 +12,19 @@ use broker_core::queue::Counts;
 use broker_core::routing::Targets;
 use broker_core::time::Timestamp;
 use broker_core::topology::{Command, Outcome};
+use broker_storage::position::Position;
 use hashbrown::HashMap;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::auth::Authenticator;
 use crate::directory::Directory;
+use crate::durable::Store;
 use crate::link::Event;
 use crate::mailbox::Sender;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::shard::promises::Landing;
 use crate::shard::work::{Batch, Work};
 
 /// One broker node.
@@ -29,9 +32,12 @@ use crate::shard::work::{Batch, Work};
 pub(crate) struct Node {
     pub(crate) identity: Identity,
     pub(crate) directory: Directory,
+    pub(crate) store: Arc<Store>,
     pub(crate) registry: Registry,
     pub(crate) authenticator: Authenticator,
     pub(crate) memory: Memory,
+    /// Whether the disk is too full for publishers.
+    pub(crate) disk_low: AtomicBool,
     pub(crate) metrics: Metrics,
     /// What every session is told.
     pub(crate) session: Arc<broker_session::Settings>,
@@ -77,23 +83,30 @@ impl Node {
 
     /// Publishes a message on the broker's own account, as dead-lettering does. It goes to
     /// whatever queues there are for it, and is gone if there is none.
-    pub(crate) fn republish(&self, vhost: &Name, message: &Message) {
+    ///
+    /// `landing` is dropped once all the copies are safe.
+    pub(crate) fn republish(
+        &self,
+        vhost: &Name,
+        message: &Message,
+        landing: Option<&Arc<Landing>>,
+    ) {
         let mut targets = Targets::new();
         if self.directory.routes().route(vhost, message, &mut targets).is_err() {
             return;
         }
         for &queue in targets.queues() {
-            let mut batch = Batch::default();
+            let mut batch = Batch { landing: landing.cloned(), ..Batch::default() };
             batch.publish(queue, message.clone(), None);
             self.to_owner(queue, Work::Batch(batch));
         }
     }
 
-    /// Takes a queue that has deleted itself out of the topology.
-    pub(crate) fn queue_gone(&self, vhost: &Name, name: &Name, id: QueueId) {
+    /// Takes a queue that has deleted itself out of the topology; returns where in the log that is.
+    pub(crate) fn queue_gone(&self, vhost: &Name, name: &Name, id: QueueId) -> Position {
         let command = Command::QueueGone { vhost: vhost.clone(), name: name.clone(), id };
         // It is never refused; another incarnation of the name stays as it is.
-        let _ = self.directory.change(command, |_| {});
+        self.directory.change(command, |_| {}).map_or(Position::ZERO, |changed| changed.recorded)
     }
 
     /// Deletes queues that have left the topology on the shards that own them.
@@ -101,6 +114,27 @@ impl Node {
         let Outcome::Removed { queues } = outcome else { return };
         for (_, queue) in queues {
             self.to_owner(queue, Work::Remove(vec![queue]));
+        }
+    }
+
+    /// What publishers must wait for, in the words of RabbitMQ's `connection.blocked`.
+    pub(crate) fn shortage(&self) -> Option<&'static str> {
+        if self.memory.is_above() {
+            return Some("low on memory");
+        }
+        self.disk_low.load(Ordering::Relaxed).then_some("low on disk")
+    }
+
+    /// Notes whether the disk is too full for publishers. Each finds out when it publishes next.
+    pub(crate) fn set_disk_low(&self, low: bool, available: u64) {
+        if self.disk_low.swap(low, Ordering::Relaxed) == low {
+            return;
+        }
+        if low {
+            tracing::warn!(available, "the disk is nearly full, publishers blocked");
+        } else {
+            tracing::info!(available, "the disk has room again, publishers go on");
+            self.registry.tell(|| Event::Relieved);
         }
     }
 
@@ -112,7 +146,7 @@ impl Node {
             tracing::warn!(used, watermark, "messages fill the memory budget, publishers blocked");
         } else {
             tracing::info!(used, watermark, "memory budget free again, publishers go on");
-            self.registry.tell(|| Event::MemoryFree);
+            self.registry.tell(|| Event::Relieved);
         }
     }
 

@@ -1,11 +1,14 @@
 //! The node from start to stop: binds, starts the shards, waits for the end, closes in order.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use broker_api::Listener;
+use broker_core::id::QueueId;
 use broker_protocol::table::FieldTable;
+use hashbrown::HashMap;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -15,6 +18,8 @@ use crate::auth::{self, Authenticator};
 use crate::clock;
 use crate::data_dir::{self, DataDir};
 use crate::directory::Directory;
+use crate::durable::replay::{Recovered, RecoveredQueue};
+use crate::durable::{Store, housekeeping};
 use crate::grant;
 use crate::link::Event;
 use crate::listener;
@@ -41,6 +46,9 @@ pub enum Error {
     /// The credentials cannot be read.
     #[error(transparent)]
     Credentials(#[from] auth::Error),
+    /// What is on the disk cannot be read, or belongs to a newer version.
+    #[error("{} (in the data directory)", .0)]
+    Storage(#[from] broker_storage::Error),
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] listener::Error),
@@ -71,11 +79,19 @@ async fn serve(args: Args) -> Result<(), Error> {
     let authenticator = Authenticator::new(args.credentials_dir.clone(), args.allow_guest_remote)?;
     let stop = stop::Signals::new(args.exit_on_stdin_eof)?;
     let sockets = Sockets::bind(&args)?;
+    let (store, recovered) = Store::open(&args.data_dir)?;
+    let store = Arc::new(store);
+    let Recovered { topology, next_queue, queues, .. } = recovered;
+    let directory = Directory::new(Arc::clone(&store), topology, next_queue);
     let listeners = sockets.describe()?;
     let shards = usize::from(args.shards.unwrap_or_else(grant::cores));
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mailbox()).unzip();
-    let node = Arc::new(build(&args, &data_dir, authenticator, listeners, senders));
-    let takers = start_shards(&node, receivers)?;
+    let memory = (store, directory);
+    let node = Arc::new(build(&args, &data_dir, authenticator, listeners, senders, memory));
+    let takers = start_shards(&node, receivers, queues)?;
+    let watermark = args.disk_watermark.0;
+    let data_path: Arc<Path> = args.data_dir.as_path().into();
+    tokio::spawn(housekeeping::run(Arc::clone(&node), data_path, watermark));
     tracing::info!(
         node = node.identity.node, shards, memory_watermark = node.memory.watermark(),
         data_dir = %args.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "broker started"
@@ -88,6 +104,9 @@ async fn serve(args: Args) -> Result<(), Error> {
         listener.abort();
     }
     close_connections(&node, args.shutdown_grace()).await;
+    // What the connections left behind has been dealt with once the shards answer.
+    node.survey().await;
+    node.store.close();
     tracing::info!("broker stopped");
     Ok(())
 }
@@ -98,6 +117,7 @@ fn build(
     authenticator: Authenticator,
     listeners: Vec<Listener>,
     shards: Vec<Sender<Work>>,
+    (store, directory): (Arc<Store>, Directory),
 ) -> Node {
     let watermark = args.memory_watermark.map_or(grant::memory() / 5 * 2, |size| size.0);
     let node = args.node_name.clone().unwrap_or_else(|| format!("warren@{}", grant::host_name()));
@@ -111,7 +131,9 @@ fn build(
             started: clock::now(),
             listeners,
         },
-        directory: Directory::new(),
+        directory,
+        store,
+        disk_low: AtomicBool::new(false),
         registry: Registry::new(usize::try_from(args.max_connections).unwrap_or(usize::MAX)),
         authenticator,
         memory: Memory::new(watermark),
@@ -150,11 +172,17 @@ fn session_settings(args: &Args, node: &str) -> broker_session::Settings {
 fn start_shards(
     node: &Arc<Node>,
     receivers: Vec<Receiver<Work>>,
+    queues: HashMap<QueueId, RecoveredQueue>,
 ) -> Result<Arc<[Sender<Accepted>]>, Error> {
     let mut takers = Vec::new();
-    for (number, work) in receivers.into_iter().enumerate() {
+    let mut of_shards: Vec<Vec<_>> = receivers.iter().map(|_| Vec::new()).collect();
+    for (id, queue) in queues {
+        of_shards[node.shard_of(id)].push((id, queue));
+    }
+    let shards = receivers.into_iter().zip(of_shards);
+    for (number, (work, queues)) in shards.enumerate() {
         let (sender, sockets) = mailbox();
-        shard::start(number, Arc::clone(node), work, sockets)?;
+        shard::start(number, Arc::clone(node), queues, work, sockets)?;
         takers.push(sender);
     }
     Ok(takers.into())

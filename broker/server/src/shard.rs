@@ -14,7 +14,9 @@
 pub(crate) mod deadlines;
 pub(crate) mod host;
 pub(crate) mod outbox;
+pub(crate) mod promises;
 pub(crate) mod slot;
+pub(crate) mod whereabouts;
 pub(crate) mod work;
 
 use std::io;
@@ -22,9 +24,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
+use broker_core::id::QueueId;
 use tokio::runtime;
 
 use crate::connection;
+use crate::durable::replay::RecoveredQueue;
 use crate::mailbox::Receiver;
 use crate::node::Node;
 use crate::shard::host::Host;
@@ -37,7 +41,7 @@ pub(crate) struct Accepted {
     pub(crate) peer: SocketAddr,
 }
 
-/// Starts shard `number`. Its thread runs until the process ends.
+/// Starts shard `number`, with the queues it had before a restart. Its thread runs until the process ends.
 ///
 /// # Errors
 ///
@@ -45,6 +49,7 @@ pub(crate) struct Accepted {
 pub(crate) fn start(
     number: usize,
     node: Arc<Node>,
+    queues: Vec<(QueueId, RecoveredQueue)>,
     work: Receiver<Work>,
     sockets: Receiver<Accepted>,
 ) -> io::Result<()> {
@@ -55,7 +60,7 @@ pub(crate) fn start(
         .build()?;
     thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
         runtime.block_on(async {
-            tokio::spawn(Host::new(Arc::clone(&node)).run(work));
+            tokio::spawn(Host::new(Arc::clone(&node), queues).run(work));
             serve(&node, sockets).await;
         });
     })?;

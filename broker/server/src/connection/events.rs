@@ -7,9 +7,6 @@ use broker_session::Answer;
 use crate::connection::Task;
 use crate::link::{Event, Settled};
 
-/// What a blocked client is told.
-const OUT_OF_MEMORY: &str = "low on memory";
-
 // === impl Task ===
 
 impl Task {
@@ -38,9 +35,10 @@ impl Task {
                 }
             }
             Event::Reply(reply) => self.replied(reply),
+            Event::Recorded => self.recorded(),
             Event::LoginChecked(right) => self.login_checked(right),
             Event::ConsumerGone(consumer) => self.session.cancelled(consumer, &mut self.requests),
-            Event::MemoryFree => self.set_blocked(false),
+            Event::Relieved => self.set_blocked(self.node.shortage().filter(|_| self.blocked)),
             Event::Stop => self.stop(),
             Event::Farewell => {
                 self.farewells = self.farewells.map(|left| left.saturating_sub(1));
@@ -56,12 +54,14 @@ impl Task {
 
     /// Stops or resumes reading from a client that publishes, and tells it so.
     ///
-    /// Set only when it publishes while the node is out of memory: one that only consumes goes on.
-    pub(super) fn set_blocked(&mut self, blocked: bool) {
+    /// Set only when it publishes while the node is short of something: one that only consumes
+    /// goes on.
+    pub(super) fn set_blocked(&mut self, shortage: Option<&'static str>) {
+        let blocked = shortage.is_some();
         if blocked != self.blocked {
             self.blocked = blocked;
             self.profile.blocked.store(blocked, Ordering::Relaxed);
-            self.session.blocked(blocked.then_some(OUT_OF_MEMORY));
+            self.session.blocked(shortage);
         }
     }
 }

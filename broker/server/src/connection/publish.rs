@@ -47,8 +47,8 @@ impl Task {
             next = requests.next();
         }
         tally.add_to(&node.metrics);
-        if node.memory.is_above() {
-            self.set_blocked(true);
+        if let Some(shortage) = node.shortage() {
+            self.set_blocked(Some(shortage));
         }
         next
     }

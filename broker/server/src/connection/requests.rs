@@ -1,11 +1,16 @@
 //! Carrying out what the session asks for.
 
+use std::sync::Arc;
+
 use broker_core::queue::Command as QueueCommand;
 use broker_core::topology::{Command, DeclareQueue, Outcome};
 use broker_session::{Answer, Outcome as Settlement, QueueDeclaration, Request};
+use broker_storage::position::Position;
 
 use crate::connection::Task;
 use crate::connection::questions::Question;
+use crate::directory::Changed;
+use crate::link::Event;
 use crate::random;
 use crate::shard::work::Work;
 
@@ -97,15 +102,34 @@ impl Task {
     }
 
     fn change(&mut self, command: Command) {
-        let answer = match self.node.directory.change(command, |_| {}) {
-            Ok(_) => Answer::Done,
-            Err(refusal) => Answer::Refused(refusal),
-        };
-        self.answer(answer);
+        match self.node.directory.change(command, |_| {}) {
+            Ok(changed) => self.answer_once(changed.recorded, Answer::Done),
+            Err(refusal) => self.answer(Answer::Refused(refusal)),
+        }
+    }
+
+    /// Answers once what is recorded at `position` survives a crash.
+    fn answer_once(&mut self, position: Position, answer: Answer) {
+        if self.node.store.is_durable(position) {
+            return self.answer(answer);
+        }
+        self.recording = Some(answer);
+        let (store, link) = (Arc::clone(&self.node.store), self.link.clone());
+        tokio::spawn(async move {
+            store.wait(position).await;
+            link.send(Event::Recorded);
+        });
+    }
+
+    /// What was waited for is on disk.
+    pub(super) fn recorded(&mut self) {
+        if let Some(answer) = self.recording.take() {
+            self.answer(answer);
+        }
     }
 
     fn declare_queue(&mut self, wanted: QueueDeclaration) {
-        let node = std::sync::Arc::clone(&self.node);
+        let node = Arc::clone(&self.node);
         let generated_name = if wanted.name.is_empty() && !wanted.passive {
             format!("amq.gen-{}", random::name()).into()
         } else {
@@ -129,10 +153,12 @@ impl Task {
             }
         };
         match node.directory.change(command, create) {
-            Ok(Outcome::Queue { name, created: true, .. }) => {
-                self.answer(Answer::Queue { name, messages: 0, consumers: 0 });
+            Ok(Changed { outcome: Outcome::Queue { name, created: true, .. }, recorded }) => {
+                self.answer_once(recorded, Answer::Queue { name, messages: 0, consumers: 0 });
             }
-            Ok(Outcome::Queue { name, id, .. }) => self.ask_counts(name, id),
+            Ok(Changed { outcome: Outcome::Queue { name, id, .. }, .. }) => {
+                self.ask_counts(name, id);
+            }
             Ok(_) => self.answer(Answer::Done),
             Err(refusal) => self.answer(Answer::Refused(refusal)),
         }
@@ -143,8 +169,8 @@ impl Task {
     fn closed(&mut self) {
         let connection = self.session.id();
         let ended = Command::ConnectionClosed { connection };
-        if let Ok(outcome) = self.node.directory.change(ended, |_| {}) {
-            self.node.remove_queues(outcome);
+        if let Ok(changed) = self.node.directory.change(ended, |_| {}) {
+            self.node.remove_queues(changed.outcome);
         }
         self.outgoing.send(&self.node, &self.link, &mut self.budget);
         for shard in &self.node.shards {

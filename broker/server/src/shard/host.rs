@@ -7,21 +7,28 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker_core::id::{ConsumerId, QueueId};
+use broker_core::id::{ConsumerId, MessageId, QueueId};
 use broker_core::message::Message;
-use broker_core::queue::{Changes, Command, Deletion, Effect};
+use broker_core::queue::{Changes, Command, Deletion, Effect, Queue};
 use broker_core::time::Timestamp;
 use broker_session::PublishId;
+use broker_storage::position::Position;
 use hashbrown::HashMap;
+use tokio::sync::watch;
 
 use crate::clock;
-use crate::journal::{InMemory, Journal, Pending};
+use crate::durable::Progress;
+use crate::durable::contents::Mark;
+use crate::durable::journal::Journal;
+use crate::durable::replay::RecoveredQueue;
 use crate::link::{Event, Link, Reply, Settled};
 use crate::mailbox::Receiver;
 use crate::node::Node;
 use crate::shard::deadlines::Deadlines;
 use crate::shard::outbox::Outboxes;
+use crate::shard::promises::{Landing, Promise, Promises};
 use crate::shard::slot::Slot;
+use crate::shard::whereabouts::Whereabouts;
 use crate::shard::work::{Batch, Item, Question, Work};
 
 /// A shard's queues and what their consumers and publishers wait for.
@@ -30,8 +37,12 @@ pub(crate) struct Host {
     node: Arc<Node>,
     queues: HashMap<QueueId, Slot>,
     outboxes: Outboxes,
-    journal: InMemory,
-    pending: Pending<(Link, Settled)>,
+    journal: Journal,
+    /// News of the log; none once it has ended, which is when the node does.
+    progress: Option<watch::Receiver<Progress>>,
+    /// Changes of the topology up to here were caused by this shard's queues.
+    recorded: Position,
+    promises: Promises,
     deadlines: Deadlines,
     /// When queues have to give budget back to publishers, in order.
     due: VecDeque<(Timestamp, QueueId)>,
@@ -68,13 +79,16 @@ struct Tally {
 // === impl Host ===
 
 impl Host {
-    pub(crate) fn new(node: Arc<Node>) -> Self {
-        Self {
+    /// With the queues that were recovered.
+    pub(crate) fn new(node: Arc<Node>, recovered: Vec<(QueueId, RecoveredQueue)>) -> Self {
+        let mut host = Self {
+            journal: node.store.journal(),
+            progress: Some(node.store.progress()),
             node,
             queues: HashMap::new(),
             outboxes: Outboxes::default(),
-            journal: InMemory::default(),
-            pending: Pending::default(),
+            recorded: Position::ZERO,
+            promises: Promises::default(),
             deadlines: Deadlines::default(),
             due: VecDeque::new(),
             to_sweep: Vec::new(),
@@ -83,7 +97,13 @@ impl Host {
             changes: Changes::default(),
             now: clock::now(),
             tally: Tally::default(),
+        };
+        for (id, queue) in recovered {
+            let (queue, whereabouts) = queue.into_queue();
+            host.queues.insert(id, Slot::new(queue, whereabouts));
+            host.account(id);
         }
+        host
     }
 
     /// Works for ever on what comes in.
@@ -94,6 +114,7 @@ impl Host {
                 biased;
                 () = mailbox.receive(&mut batch) => {}
                 () = wait_until(self.next_deadline()) => {}
+                () = news(&mut self.progress) => {}
             }
             self.now = clock::now();
             for work in batch.drain(..) {
@@ -111,7 +132,7 @@ impl Host {
             Work::Batch(batch) => self.batch(batch),
             Work::Ask { link, queue, question } => self.ask(&link, queue, question),
             Work::Create { id, settings } => {
-                self.queues.insert(id, Slot::new(settings));
+                self.queues.insert(id, Slot::new(Queue::new(settings), Whereabouts::default()));
                 self.account(id);
             }
             Work::Remove(queues) => {
@@ -119,6 +140,15 @@ impl Host {
                     self.apply(id, Command::Delete { if_unused: false, if_empty: false });
                     self.carry_out(id, None);
                 }
+            }
+            Work::Landed { queue, id } => {
+                if self.queues.contains_key(&queue) {
+                    self.journal.gone(queue, id);
+                }
+            }
+            Work::Relocate { file, answer } => {
+                // The asker goes only with the node.
+                let _ = answer.send(self.relocate(file));
             }
             Work::Farewell(link) => {
                 self.outboxes.send();
@@ -134,7 +164,6 @@ impl Host {
 
     fn batch(&mut self, batch: Batch) {
         let mut settled = Settled::default();
-        let position = self.journal.append(batch.items.len());
         let mut items = batch.items.into_iter().peekable();
         while let Some(first) = items.next() {
             let id = first.queue();
@@ -152,7 +181,10 @@ impl Host {
         if let Some(link) = batch.link
             && (settled.messages > 0 || !settled.outcomes.is_empty())
         {
-            self.pending.push(position, (link, settled));
+            self.promises.make(Promise::Settled(link, settled));
+        }
+        if let Some(landing) = batch.landing {
+            self.promises.make(Promise::Landed(landing));
         }
     }
 
@@ -192,7 +224,6 @@ impl Host {
                 self.account(queue);
             }
             Question::Command(command) => {
-                self.journal.append(usize::from(command.is_durable()));
                 let consumer = match &command {
                     Command::Subscribe(terms) => {
                         self.outboxes.add(terms.consumer, link);
@@ -227,11 +258,13 @@ impl Host {
                     self.outboxes.deliver(id, (consumer, message_id), redelivered, message);
                 }
                 Effect::PublishRefused => {}
-                Effect::DeadLetter { message, .. } => self.republish(id, &message),
+                Effect::DeadLetter { id: original, message } => {
+                    self.republish(id, original, &message);
+                }
                 Effect::ConsumerGone { consumer } => self.consumer_gone(consumer),
                 Effect::Deleted { messages, reason } => {
                     self.gone(id, reason);
-                    reply(asker, Reply::Deleted(messages));
+                    self.promise(asker, Reply::Deleted(messages));
                 }
                 answer => self.answer(answer, asker),
             }
@@ -251,7 +284,7 @@ impl Host {
             Effect::Subscribed { .. } => reply(asker, Reply::Subscribed),
             Effect::Refused(refusal) => reply(asker, Reply::Refused(refusal)),
             Effect::GotNothing => reply(asker, Reply::GotNothing),
-            Effect::Purged { messages } => reply(asker, Reply::Purged(messages)),
+            Effect::Purged { messages } => self.promise(asker, Reply::Purged(messages)),
             Effect::Got { id, redelivered, message, remaining } => {
                 self.tally.delivered += 1;
                 self.tally.redelivered += u64::from(redelivered);
@@ -268,9 +301,29 @@ impl Host {
         }
     }
 
-    fn republish(&self, from: QueueId, message: &Message) {
-        if let Some(slot) = self.queues.get(&from) {
-            self.node.republish(&slot.queue.settings().vhost, message);
+    /// Sends a dead message on. Its queue forgets it once the copies are safe.
+    fn republish(&self, from: QueueId, original: Option<MessageId>, message: &Message) {
+        let Some(slot) = self.queues.get(&from) else { return };
+        let owner = &self.node.shards[self.node.shard_of(from)];
+        let landing = original.map(|id| Landing::new(owner.clone(), from, id));
+        self.node.republish(&slot.queue.settings().vhost, message, landing.as_ref());
+    }
+
+    /// Records again what is only in `file` of the log or before, and tells how far each durable
+    /// queue has come.
+    fn relocate(&mut self, file: u32) -> Vec<(QueueId, Mark)> {
+        let journal = &mut self.journal;
+        let slots = self.queues.iter_mut();
+        let marks = slots.filter_map(|(id, slot)| Some((*id, slot.relocate(*id, file, journal)?)));
+        let marks = marks.collect();
+        self.journal.commit();
+        marks
+    }
+
+    /// Answers once what was recorded so far survives a crash.
+    fn promise(&mut self, asker: Option<&Link>, reply: Reply) {
+        if let Some(link) = asker {
+            self.promises.make(Promise::Reply(link.clone(), reply));
         }
     }
 
@@ -282,17 +335,15 @@ impl Host {
         self.deadlines.set(id, None);
         let settings = slot.queue.settings();
         tracing::debug!(vhost = %settings.vhost, queue = %settings.name, ?reason, "queue deleted");
-        self.node.queue_gone(&settings.vhost, &settings.name, id);
+        let recorded = self.node.queue_gone(&settings.vhost, &settings.name, id);
+        self.recorded = self.recorded.max(recorded);
     }
 
     /// Notes what a queue holds now, and when it wants to be looked at again.
     fn account(&mut self, id: QueueId) {
         let Some(slot) = self.queues.get_mut(&id) else { return };
         self.tally.bytes += slot.take_change();
-        // A journal that keeps nothing must not let the queue remember it instead.
-        if slot.queue.take_changes(&mut self.changes) {
-            self.changes.clear();
-        }
+        slot.record(id, &mut self.journal, &mut self.changes);
         if !slot.swept && slot.queue.counts().unacked > 0 {
             slot.swept = true;
             self.to_sweep.push(id);
@@ -328,7 +379,6 @@ impl Host {
         }
         let due: Vec<_> = std::iter::from_fn(|| self.deadlines.pop(self.now)).collect();
         for id in due {
-            self.journal.append(1);
             self.apply(id, Command::Expire);
             self.carry_out(id, None);
         }
@@ -345,10 +395,8 @@ impl Host {
     /// Sends what the batch brought about.
     fn finish(&mut self) {
         self.outboxes.send();
-        let durable = self.journal.durable();
-        while let Some((link, settled)) = self.pending.pop(durable) {
-            link.send(Event::Settled(settled));
-        }
+        self.promises.place(self.journal.commit().max(self.recorded));
+        self.promises.keep(self.journal.durable());
         let Tally { delivered, redelivered, acknowledged, bytes } = std::mem::take(&mut self.tally);
         let metrics = &self.node.metrics;
         metrics.delivered.inc_by(delivered);
@@ -356,6 +404,18 @@ impl Host {
         metrics.acknowledged.inc_by(acknowledged);
         if let Some(blocked) = self.node.memory.change(bytes) {
             self.node.block_publishers(blocked);
+        }
+    }
+}
+
+/// Waits until the log is durable further than it was.
+async fn news(progress: &mut Option<watch::Receiver<Progress>>) {
+    match progress {
+        None => std::future::pending().await,
+        Some(receiver) => {
+            if receiver.changed().await.is_err() {
+                *progress = None;
+            }
         }
     }
 }

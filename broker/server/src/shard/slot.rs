@@ -1,13 +1,16 @@
 //! A queue on its shard, with what the shard keeps beside it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use broker_core::queue::{Counts, Queue, Settings};
+use broker_core::id::QueueId;
+use broker_core::queue::{Changes, Counts, Queue};
 use broker_core::time::Timestamp;
 
+use crate::durable::contents::Mark;
+use crate::durable::journal::Journal;
 use crate::link::{Event, Link, Settled};
 use crate::node::Node;
+use crate::shard::whereabouts::Whereabouts;
 
 /// Messages that wait in a queue with consumers above which its publishers are paced.
 const BEHIND: u64 = 4_096;
@@ -33,6 +36,7 @@ pub(crate) struct Slot {
     owed: VecDeque<Owed>,
     /// Whether it stands in line to have its buffers released.
     pub(crate) swept: bool,
+    whereabouts: Whereabouts,
 }
 
 /// Budget of a publisher that is given back once so many messages were delivered, or it is time.
@@ -48,9 +52,43 @@ struct Owed {
 // === impl Slot ===
 
 impl Slot {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        let queue = Queue::new(settings);
-        Self { queue, bytes: 0, delivered: 0, owed: VecDeque::new(), swept: false }
+    /// With a queue whose messages are recorded as told.
+    pub(crate) fn new(queue: Queue, whereabouts: Whereabouts) -> Self {
+        Self { queue, bytes: 0, delivered: 0, owed: VecDeque::new(), swept: false, whereabouts }
+    }
+
+    /// Hands what has changed in the queue to the log. `changes` is empty before and after.
+    pub(crate) fn record(&mut self, id: QueueId, journal: &mut Journal, changes: &mut Changes) {
+        if !self.queue.take_changes(changes) {
+            return;
+        }
+        if let Some(first) = changes.entered.first() {
+            self.whereabouts.note(first.id, journal.file());
+        }
+        journal.record(id, changes);
+        changes.clear();
+    }
+
+    /// Records again what is only in `file` of the log or before; says how far the queue has come,
+    /// if that is to be remembered.
+    pub(crate) fn relocate(
+        &mut self,
+        id: QueueId,
+        file: u32,
+        journal: &mut Journal,
+    ) -> Option<Mark> {
+        if !self.queue.settings().durable {
+            return None;
+        }
+        let moved_to = journal.file();
+        for (first, end) in self.whereabouts.up_to(file) {
+            for entered in self.queue.remembered(first, end) {
+                journal.publish(id, &entered);
+            }
+        }
+        self.whereabouts.moved(file, moved_to);
+        let (last, delivered) = self.queue.marks();
+        Some(Mark { last, delivered })
     }
 
     /// By how many bytes its messages' memory changed since the last call.
@@ -112,9 +150,11 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::task::{Context, Waker};
 
     use broker_core::id::ConnectionId;
+    use broker_core::queue::Settings;
 
     use super::*;
     use crate::mailbox::{Receiver, mailbox};
@@ -133,7 +173,8 @@ mod tests {
     fn budget_comes_back_with_deliveries_or_in_time() {
         let (sender, mut receiver) = mailbox();
         let link = Link::new(ConnectionId(1), sender);
-        let mut slot = Slot::new(Arc::new(Settings::new("/".into(), "q".into())));
+        let queue = Queue::new(Arc::new(Settings::new("/".into(), "q".into())));
+        let mut slot = Slot::new(queue, Whereabouts::default());
         slot.delivered = 10;
         slot.owed.push_back(Owed {
             delivered: 15,

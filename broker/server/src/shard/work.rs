@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use broker_core::id::QueueId;
+use broker_core::id::{MessageId, QueueId};
 use broker_core::message::Message;
 use broker_core::queue::{Command, Counts, Settings};
 use broker_session::PublishId;
 use tokio::sync::oneshot;
 
+use crate::durable::contents::Mark;
 use crate::link::Link;
+use crate::shard::promises::Landing;
 
 /// One piece of work. Pieces from one sender are done in the order sent.
 #[derive(Debug)]
@@ -19,6 +21,11 @@ pub(crate) enum Work {
     Batch(Batch),
     /// A question, answered with one [`Reply`](crate::link::Reply).
     Ask { link: Link, queue: QueueId, question: Question },
+    /// The copies of a dead message are safe: the original may be forgotten.
+    Landed { queue: QueueId, id: MessageId },
+    /// Record again what is only recorded in this log file or before; answered with how far each
+    /// durable queue has come, once that is in line for the log.
+    Relocate { file: u32, answer: oneshot::Sender<Vec<(QueueId, Mark)>> },
     /// These queues have left the topology: delete them.
     Remove(Vec<QueueId>),
     /// The connection has ended and unsubscribed: tell it once all that is under way to it is sent.
@@ -41,6 +48,8 @@ pub(crate) enum Question {
 pub(crate) struct Batch {
     /// Who is told when the publishes are settled.
     pub(crate) link: Option<Link>,
+    /// What waits for the publishes to be safe, if they are copies of a dead message.
+    pub(crate) landing: Option<Arc<Landing>>,
     pub(crate) items: Vec<Item>,
     /// Publishes among the items.
     pub(crate) publishes: usize,

@@ -48,6 +48,8 @@ pub struct Opened<F: FileSystem> {
 struct Suspect {
     at: Position,
     reason: &'static str,
+    /// Bytes of the round that is there but not whole; 0 when there is none.
+    torn: u64,
 }
 
 struct Scan<'a, F: FileSystem> {
@@ -140,7 +142,7 @@ impl<F: FileSystem> Scan<'_, F> {
         let header = match self.header(at, bytes)? {
             Some(header) => header,
             None => {
-                self.suspect(at, "no round where one should begin");
+                self.suspect(at, "no round where one should begin", 0);
                 return Ok(None);
             }
         };
@@ -148,7 +150,7 @@ impl<F: FileSystem> Scan<'_, F> {
         let length = header.length as usize;
         let payload = bytes.get(round::HEADER_LEN..round::HEADER_LEN + length);
         let Some(payload) = payload.filter(|p| crc32c::crc32c(p) == header.checksum) else {
-            self.suspect(at, "the round's checksum does not match");
+            self.suspect(at, "the round's checksum does not match", header.length.into());
             return Ok(None);
         };
         self.records(at, payload, visit);
@@ -194,8 +196,8 @@ impl<F: FileSystem> Scan<'_, F> {
         })
     }
 
-    fn suspect(&mut self, at: Position, reason: &'static str) {
-        self.suspects.push(Suspect { at, reason });
+    fn suspect(&mut self, at: Position, reason: &'static str, torn: u64) {
+        self.suspects.push(Suspect { at, reason, torn });
     }
 
     /// Everything before `frontier` was durable once: what is missing or damaged there is corruption.
@@ -211,12 +213,12 @@ impl<F: FileSystem> Scan<'_, F> {
         self.any_round = true;
     }
 
-    /// At the end: what is still suspect was never covered by a sync.
+    /// At the end: what is still suspect was never covered by a sync. Where no round begins the log
+    /// merely ends; a round that is there and not whole was being written.
     fn settle(&mut self) {
-        for suspect in std::mem::take(&mut self.suspects) {
-            let rest = self.options.file_len.saturating_sub(suspect.at.offset());
-            self.torn_bytes += u64::from(rest.min(round::ALIGNMENT as u32));
-        }
+        let torn =
+            std::mem::take(&mut self.suspects).into_iter().filter(|suspect| suspect.torn > 0);
+        self.torn_bytes = torn.map(|suspect| suspect.torn).sum();
     }
 
     fn corrupt(&mut self, at: Position, reason: &'static str) {

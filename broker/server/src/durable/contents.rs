@@ -1,0 +1,139 @@
+//! What the node's snapshot says: from where the log must be read, the topology, and how far each
+//! queue had come.
+//!
+//! ```text
+//!  0          8               16           24
+//!  ├ log from ┼ topology from ┼ next queue ┼ records: topology changes, queue marks …
+//!    position   position        u64
+//! ```
+
+use broker_core::id::{MessageId, QueueId};
+use broker_core::topology::Command;
+use broker_storage::position::Position;
+use broker_storage::record::Record;
+use bytes::{BufMut, BytesMut};
+
+use crate::durable::message_record::{TOPOLOGY, TOPOLOGY_GROUP};
+use crate::durable::topology_record;
+
+/// How far a queue had come.
+const MARK: u8 = 5;
+const HEADER_LEN: usize = 24;
+const MARK_LEN: usize = 16;
+
+/// The node's metadata at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    /// Nothing before this place of the log is needed.
+    pub(crate) log_from: Position,
+    /// Changes of the topology before this place are in `topology`.
+    pub(crate) topology_from: Position,
+    /// The number the next queue gets.
+    pub(crate) next_queue: u64,
+    /// Commands that make the topology from nothing.
+    pub(crate) topology: Vec<Command>,
+    /// Per queue: the last number given to a message, and the last one handed out.
+    pub(crate) marks: Vec<(QueueId, Mark)>,
+}
+
+/// How far a queue had come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The last number given to a message.
+    pub(crate) last: MessageId,
+    /// The largest number ever handed out to a consumer.
+    pub(crate) delivered: MessageId,
+}
+
+// === impl Contents ===
+
+impl Contents {
+    /// As bytes, for the snapshot.
+    pub(crate) fn encode(&self) -> BytesMut {
+        let mut out = BytesMut::new();
+        out.put_u64_le(self.log_from.to_bits());
+        out.put_u64_le(self.topology_from.to_bits());
+        out.put_u64_le(self.next_queue);
+        let mut body = BytesMut::new();
+        for command in &self.topology {
+            body.clear();
+            if topology_record::encode(command, &mut body) {
+                let (kind, group) = (TOPOLOGY, TOPOLOGY_GROUP);
+                Record { kind, group, term: 1, index: 0, metadata: &[], body: &body }
+                    .encode(&mut out);
+            }
+        }
+        for (queue, mark) in &self.marks {
+            let mut metadata = [0; MARK_LEN];
+            metadata[..8].copy_from_slice(&mark.last.0.to_le_bytes());
+            metadata[8..].copy_from_slice(&mark.delivered.0.to_le_bytes());
+            let head = Record {
+                kind: MARK,
+                group: queue.0,
+                term: 1,
+                index: 0,
+                metadata: &metadata,
+                body: &[],
+            };
+            head.encode(&mut out);
+        }
+        out
+    }
+
+    /// From the bytes of a snapshot; `None` when they were not written by [`Contents::encode`].
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (header, mut rest) = bytes.split_first_chunk::<HEADER_LEN>()?;
+        let (numbers, _) = header.as_chunks::<8>();
+        let [log_from, topology_from, next_queue] =
+            [0, 1, 2].map(|n| u64::from_le_bytes(numbers[n]));
+        let mut contents = Self {
+            log_from: Position::from_bits(log_from),
+            topology_from: Position::from_bits(topology_from),
+            next_queue,
+            ..Self::default()
+        };
+        while !rest.is_empty() {
+            let (record, len) = Record::decode(rest).ok()?;
+            contents.add(&record)?;
+            rest = &rest[len..];
+        }
+        Some(contents)
+    }
+
+    fn add(&mut self, record: &Record<'_>) -> Option<()> {
+        match record.kind {
+            TOPOLOGY => self.topology.push(topology_record::decode(record.body)?),
+            MARK => {
+                let metadata: &[u8; MARK_LEN] = record.metadata.try_into().ok()?;
+                let (numbers, _) = metadata.as_chunks::<8>();
+                let [last, delivered] = [0, 1].map(|n| MessageId(u64::from_le_bytes(numbers[n])));
+                self.marks.push((QueueId(record.group), Mark { last, delivered }));
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_come_back() {
+        let contents = Contents {
+            log_from: Position::new(3, 0),
+            topology_from: Position::new(4, 4096),
+            next_queue: 17,
+            topology: vec![Command::CreateVhost { vhost: "/".into() }],
+            marks: vec![(QueueId(5), Mark { last: MessageId(9), delivered: MessageId(7) })],
+        };
+        let bytes = contents.encode();
+        let back = Contents::decode(&bytes).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{contents:?}"));
+        for len in 0..bytes.len() {
+            // Cut anywhere it is refused, or it is a shorter list: never a panic.
+            let _ = Contents::decode(&bytes[..len]);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The durable part of a topology, as the commands that make it from nothing.
+
+use broker_core::name::Name;
+use broker_core::topology::{
+    Binding, Command, DeclareExchange, DeclareQueue, Destination, Exchange, QueueRecord, Routes,
+    Vhost,
+};
+
+use crate::durable::topology_record::NOBODY;
+
+/// The commands, in an order in which none is refused.
+pub(crate) fn commands(routes: &Routes) -> Vec<Command> {
+    let mut commands = Vec::new();
+    for vhost in routes.vhosts() {
+        let name = vhost.name();
+        commands.push(Command::CreateVhost { vhost: name.clone() });
+        let exchanges =
+            vhost.exchanges().into_iter().filter(|e| e.durable && !is_predeclared(&e.name));
+        commands.extend(exchanges.map(|e| Command::DeclareExchange(declare_exchange(name, e))));
+        let queues = vhost.queues().into_iter().filter(|q| q.settings.durable);
+        commands.extend(queues.map(|q| Command::DeclareQueue(declare_queue(name, q))));
+        let bindings = vhost.bindings().filter(|b| is_durable(vhost, b));
+        commands.extend(bindings.map(|b| Command::Bind(Binding::clone(b), NOBODY)));
+    }
+    commands
+}
+
+/// Whether a binding survives a restart: both its ends do.
+pub(crate) fn is_durable(vhost: &Vhost, binding: &Binding) -> bool {
+    let exchange = |name: &Name| vhost.exchange(name).is_some_and(|exchange| exchange.durable);
+    exchange(&binding.source)
+        && match &binding.destination {
+            Destination::Queue(name) => vhost.queue(name).is_some_and(|q| q.settings.durable),
+            Destination::Exchange(name) => exchange(name),
+        }
+}
+
+/// Predeclared exchanges come with their vhost, and nobody else may use their prefix.
+fn is_predeclared(name: &str) -> bool {
+    name.is_empty() || name.starts_with("amq.")
+}
+
+fn declare_exchange(vhost: &Name, exchange: &Exchange) -> DeclareExchange {
+    DeclareExchange {
+        vhost: vhost.clone(),
+        name: exchange.name.clone(),
+        kind: exchange.kind.name().into(),
+        passive: false,
+        durable: true,
+        auto_delete: exchange.auto_delete,
+        internal: exchange.internal,
+        arguments: exchange.arguments.clone(),
+    }
+}
+
+fn declare_queue(vhost: &Name, queue: &QueueRecord) -> DeclareQueue {
+    DeclareQueue {
+        vhost: vhost.clone(),
+        name: queue.settings.name.clone(),
+        generated_name: Name::new(""),
+        id: queue.id,
+        connection: NOBODY,
+        passive: false,
+        durable: true,
+        exclusive: false,
+        auto_delete: queue.settings.auto_delete,
+        arguments: queue.arguments.clone(),
+    }
+}

@@ -1,0 +1,81 @@
+//! A shard's way to the log: collects what a round of work changed, and hands it over in one batch.
+
+use std::sync::Arc;
+
+use broker_core::id::{MessageId, QueueId};
+use broker_core::queue::{Changes, Entered};
+use broker_storage::batch::Batch;
+use broker_storage::fs::real::RealFs;
+use broker_storage::log::Log;
+use broker_storage::position::Position;
+
+use crate::durable::message_record;
+
+/// From this many bytes on a batch is handed over though more may come.
+const FULL: usize = 4 << 20;
+
+/// Where one shard's changes are recorded.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    log: Arc<Log<RealFs>>,
+    batch: Batch,
+    /// What was handed over last is durable once this is.
+    last: Position,
+}
+
+// === impl Journal ===
+
+impl Journal {
+    pub(crate) fn new(log: Arc<Log<RealFs>>) -> Self {
+        Self { log, batch: Batch::new(), last: Position::ZERO }
+    }
+
+    /// What has changed in a queue.
+    pub(crate) fn record(&mut self, queue: QueueId, changes: &Changes) {
+        for entered in &changes.entered {
+            self.publish(queue, entered);
+        }
+        if let Some(purged) = &changes.purged {
+            message_record::push_purge(&mut self.batch, queue, purged);
+        }
+        if !changes.gone.is_empty() || changes.delivered.is_some() {
+            let delivered = changes.delivered.unwrap_or_default();
+            message_record::push_progress(&mut self.batch, queue, delivered, &changes.gone);
+        }
+    }
+
+    /// A message is in a queue; it may have been recorded before.
+    pub(crate) fn publish(&mut self, queue: QueueId, entered: &Entered) {
+        message_record::push_publish(&mut self.batch, queue, entered);
+        if self.batch.len() >= FULL {
+            self.commit();
+        }
+    }
+
+    /// A message has left a queue.
+    pub(crate) fn gone(&mut self, queue: QueueId, id: MessageId) {
+        message_record::push_progress(&mut self.batch, queue, MessageId::default(), &[id]);
+    }
+
+    /// The log file that what is recorded now goes to, or a later one.
+    pub(crate) fn file(&self) -> u32 {
+        self.log.tail().file()
+    }
+
+    /// Hands over what was collected. Everything recorded so far is durable once
+    /// [`Journal::durable`] is past the position returned.
+    pub(crate) fn commit(&mut self) -> Position {
+        if !self.batch.is_empty() {
+            let batch = std::mem::take(&mut self.batch);
+            // A log that takes nothing more has failed, and ends the process; until then
+            // nothing may be promised.
+            self.last = self.log.append(batch.seal()).unwrap_or(Position::MAX);
+        }
+        self.last
+    }
+
+    /// Everything before this place survives a crash.
+    pub(crate) fn durable(&self) -> Position {
+        self.log.durable()
+    }
+}

@@ -1,0 +1,147 @@
+//! From the snapshot and the log to the state of the node: a fold over records.
+//!
+//! Replaying a record twice, or one that the snapshot already covers, changes nothing: messages have
+//! numbers, and what is gone is gone by its number.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use broker_core::id::{MessageId, QueueId};
+use broker_core::queue::{Entered, Queue, Remembered, Settings};
+use broker_core::topology::{Command, Outcome, Topology};
+use broker_storage::position::Position;
+use broker_storage::record::Record;
+use hashbrown::HashMap;
+
+use crate::durable::contents::{Contents, Mark};
+use crate::durable::message_record::{self, PROGRESS, PUBLISH, PURGE, TOPOLOGY};
+use crate::durable::topology_record;
+use crate::shard::whereabouts::Whereabouts;
+
+/// The state of a node, while it is being found out and when it is.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) topology: Topology,
+    pub(crate) next_queue: u64,
+    pub(crate) queues: HashMap<QueueId, RecoveredQueue>,
+    /// Records that made no sense: of a newer version, or never written by this program.
+    pub(crate) unknown: u64,
+    topology_from: Position,
+}
+
+/// One durable queue and what is in it.
+#[derive(Debug)]
+pub(crate) struct RecoveredQueue {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) mark: Mark,
+    /// With the log file that each was found in.
+    pub(crate) messages: BTreeMap<MessageId, (Entered, u32)>,
+}
+
+// === impl Recovered ===
+
+impl Recovered {
+    /// What the snapshot says; the log comes on top.
+    pub(crate) fn from_snapshot(contents: Contents) -> Self {
+        let mut recovered = Self {
+            topology: Topology::new(),
+            next_queue: contents.next_queue.max(1),
+            queues: HashMap::new(),
+            unknown: 0,
+            topology_from: contents.topology_from,
+        };
+        for command in contents.topology {
+            recovered.change(command);
+        }
+        for (queue, mark) in contents.marks {
+            if let Some(queue) = recovered.queues.get_mut(&queue) {
+                queue.mark = mark;
+            }
+        }
+        recovered
+    }
+
+    /// Applies one record of the log.
+    pub(crate) fn apply(&mut self, position: Position, record: &Record<'_>) {
+        let known = match record.kind {
+            TOPOLOGY if position < self.topology_from => Some(()),
+            TOPOLOGY => topology_record::decode(record.body).map(|command| self.change(command)),
+            PUBLISH => self.publish(position.file(), record),
+            PROGRESS => self.progress(record),
+            PURGE => self.purge(record),
+            _ => None,
+        };
+        self.unknown += u64::from(known.is_none());
+    }
+
+    fn change(&mut self, command: Command) {
+        if let Command::DeclareQueue(queue) = &command {
+            self.next_queue = self.next_queue.max(queue.id.0 + 1);
+        }
+        if let Command::QueueGone { id, .. } = &command {
+            self.queues.remove(id);
+        }
+        // A refusal is an answer too: what the command was about had gone by itself.
+        match self.topology.apply(command) {
+            Ok(Outcome::Queue { id, created: true, settings, .. }) => {
+                let queue =
+                    RecoveredQueue { settings, mark: Mark::default(), messages: BTreeMap::new() };
+                self.queues.insert(id, queue);
+            }
+            Ok(Outcome::Removed { queues }) => {
+                for (_, id) in queues {
+                    self.queues.remove(&id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn publish(&mut self, file: u32, record: &Record<'_>) -> Option<()> {
+        // A queue that is unknown by now was deleted later on.
+        if let Some(queue) = self.queues.get_mut(&QueueId(record.group)) {
+            let id = MessageId(record.index);
+            let entered = message_record::decode_publish(record)?;
+            queue.messages.insert(id, (entered, file));
+            queue.mark.last = queue.mark.last.max(id);
+        }
+        Some(())
+    }
+
+    fn progress(&mut self, record: &Record<'_>) -> Option<()> {
+        let (delivered, gone) = message_record::decode_numbers(record)?;
+        if let Some(queue) = self.queues.get_mut(&QueueId(record.group)) {
+            queue.mark.delivered = queue.mark.delivered.max(delivered);
+            for id in gone {
+                queue.messages.remove(&id);
+            }
+        }
+        Some(())
+    }
+
+    fn purge(&mut self, record: &Record<'_>) -> Option<()> {
+        let (up_to, survivors) = message_record::decode_numbers(record)?;
+        if let Some(queue) = self.queues.get_mut(&QueueId(record.group)) {
+            let later = queue.messages.split_off(&MessageId(up_to.0.saturating_add(1)));
+            let mut purged = std::mem::replace(&mut queue.messages, later);
+            queue.messages.extend(survivors.filter_map(|id| purged.remove_entry(&id)));
+        }
+        Some(())
+    }
+}
+
+// === impl RecoveredQueue ===
+
+impl RecoveredQueue {
+    /// The queue as it was, and where in the log its messages are.
+    pub(crate) fn into_queue(self) -> (Queue, Whereabouts) {
+        let Mark { last, delivered } = self.mark;
+        let mut whereabouts = Whereabouts::default();
+        for (id, (_, file)) in &self.messages {
+            whereabouts.note(*id, *file);
+        }
+        let messages = self.messages.into_values().map(|(entered, _)| entered).collect();
+        let queue = Queue::restore(self.settings, Remembered { last, delivered, messages });
+        (queue, whereabouts)
+    }
+}
