@@ -42,3 +42,58 @@ impl Pool {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::arguments::Arguments;
+    use crate::endpoint::Password;
+    use crate::error::Error;
+    use crate::object::{Binding, Destination, Object};
+    use crate::programming::{Presence, Removal};
+
+    /// An address where nobody listens.
+    fn nobody() -> Endpoint {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Endpoint {
+            cluster: "shop/orders".into(),
+            host: "127.0.0.1".into(),
+            port,
+            username: "warren".into(),
+            password: Password::new("s3cret"),
+        }
+    }
+
+    fn binding(routing_key: &str) -> Object {
+        Object::Binding(Binding {
+            source: "orders".into(),
+            destination: Destination::Queue("billing".into()),
+            routing_key: routing_key.into(),
+            arguments: Arguments::default(),
+        })
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_told_with_the_address() {
+        let (pool, endpoint) = (Pool::new(), nobody());
+        for _ in 0..2 {
+            let error = pool.ensure(&endpoint, "/", &binding("#"), Presence::Unknown).await;
+            let Err(Error::Unreachable { address, .. }) = error else { panic!("{error:?}") };
+            assert_eq!(address, endpoint.address());
+        }
+        let error = pool.remove(&endpoint, "/", &binding("#"), Removal::default()).await;
+        assert!(matches!(error, Err(Error::Unreachable { .. })), "{error:?}");
+        pool.forget("shop/orders");
+        assert!(pool.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_on_the_wire_is_not_sent() {
+        let key = "k".repeat(256);
+        let error = Pool::new().ensure(&nobody(), "/", &binding(&key), Presence::Unknown).await;
+        let Err(Error::Invalid(text)) = error else { panic!("{error:?}") };
+        assert_eq!(text, "the routing key has 256 bytes; AMQP allows 255");
+    }
+}
