@@ -32,8 +32,11 @@ use crate::apiserver::{
 /// The largest body that is read, in bytes; that of Kubernetes.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
 
-/// How long a TLS handshake, or the head of a request, may take.
+/// How long a TLS handshake may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a connection may wait for its next request.
+const IDLE: Duration = Duration::from_secs(3600);
 
 type HttpBody =
     Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
@@ -95,7 +98,7 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, token: Arc<str>, api: A
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(3600))
+        .header_read_timeout(IDLE)
         .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {

@@ -8,6 +8,7 @@ mod deletion;
 mod helm;
 mod kubectl;
 mod objects;
+mod pods;
 mod state;
 mod tools;
 mod watching;
