@@ -51,6 +51,9 @@ struct Applied {
     /// What was applied last, if it was accepted.
     #[serde(skip)]
     accepted: Option<DynamicObject>,
+    /// Why it was not accepted.
+    #[serde(skip)]
+    refused: Option<String>,
 }
 
 /// What came of bringing the API server up to date.
@@ -89,6 +92,11 @@ impl Applier {
         })
     }
 
+    /// Why what the manifest says of `key` was not accepted, if it was not.
+    pub(super) fn refusal(&self, key: &Key) -> Option<&str> {
+        self.applied.get(key)?.refused.as_deref()
+    }
+
     /// Applies what is new or changed and deletes what is no longer there.
     pub(super) async fn sync(&mut self, loaded: &Loaded) -> Outcome {
         let mut outcome = Outcome { problems: loaded.problems.clone(), ..Outcome::default() };
@@ -104,10 +112,11 @@ impl Applier {
                         continue;
                     }
                     if let Err(message) = self.apply(&key, &served, manifest, &mut outcome).await {
-                        outcome.problem(
-                            &manifest.source.to_string(),
-                            format!("{} {}: {message}", key.kind, key.name),
-                        );
+                        let text = format!("{} {}: {message}", key.kind, key.name);
+                        outcome.problem(&manifest.source.to_string(), text);
+                        if let Some(applied) = self.applied.get_mut(&key) {
+                            applied.refused = Some(message);
+                        }
                     }
                 }
                 Err(message) => outcome.problem(&manifest.source.to_string(), message),
@@ -165,6 +174,7 @@ impl Applier {
             version: served.resource.version.clone(),
             file: manifest.source.file.clone(),
             accepted: unchanged.then(|| manifest.object.clone()),
+            refused: None,
         };
         self.applied.insert(key.clone(), entry);
         if unchanged {

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::dev::applier::{Applier, Key, Served};
-use crate::dev::readiness::{State, assess};
-use crate::dev::table::Row;
+use crate::dev::readiness::{Readiness, State, assess};
+use crate::dev::table::{REFUSED, Row};
 use crate::watches::Watches;
 
 /// How long the first list of a kind is waited for.
@@ -63,7 +63,8 @@ impl Board {
 
     /// A row for each object that `applier` wants, then one for each pod.
     pub(super) fn rows(&self, applier: &Applier) -> (Vec<Row>, Vec<Row>) {
-        let mut wanted: Vec<Row> = applier.wanted().map(|(key, _)| self.row(key)).collect();
+        let mut wanted: Vec<Row> =
+            applier.wanted().map(|(key, _)| self.row(key, applier.refusal(key))).collect();
         wanted.sort_by(|a, b| {
             (&a.namespace, &a.kind, &a.name).cmp(&(&b.namespace, &b.kind, &b.name))
         });
@@ -72,7 +73,7 @@ impl Board {
         (wanted, pods)
     }
 
-    fn row(&self, key: &Key) -> Row {
+    fn row(&self, key: &Key, refusal: Option<&str>) -> Row {
         let followed = self.followed.get(&(key.group.clone(), key.kind.clone()));
         let found = followed.and_then(|followed| {
             let reference = ObjectRef::new_with(&key.name, followed.served.resource.clone());
@@ -80,15 +81,12 @@ impl Board {
                 if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) };
             Some((followed.objects.get(&reference)?, followed.served.has_status))
         });
-        match &found {
-            Some((object, has_status)) => Row::new(
-                &key.kind,
-                &key.namespace,
-                &key.name,
-                Some((object, assess(object, *has_status))),
-            ),
-            None => Row::new(&key.kind, &key.namespace, &key.name, None),
-        }
+        let readiness = match (&found, refusal) {
+            (Some((object, has_status)), _) => assess(object, *has_status),
+            (None, Some(refusal)) => Readiness::new(State::Failed, REFUSED, refusal),
+            (None, None) => Readiness::new(State::InProgress, "NotFound", "not at the API server"),
+        };
+        Row::new(&key.kind, &key.namespace, &key.name, readiness)
     }
 }
 
@@ -102,5 +100,5 @@ fn pod_row(pod: &DynamicObject) -> Row {
         readiness.message = format!("{restarts} restarts");
     }
     let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
-    Row::new(&Pod::kind(&()), &namespace, &name, Some((pod, readiness)))
+    Row::new(&Pod::kind(&()), &namespace, &name, readiness)
 }

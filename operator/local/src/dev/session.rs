@@ -177,7 +177,8 @@ impl Stage {
     fn reasons(&self) -> Vec<String> {
         let (wanted, pods) = self.board.rows(&self.applier);
         let problems = self.problems.iter().map(ToString::to_string);
-        let rows = wanted.iter().chain(&pods).filter(|row| !row.is_ready());
+        // What was refused is among the problems, with its file.
+        let rows = wanted.iter().chain(&pods).filter(|row| !row.is_ready() && !row.is_refused());
         let mut reasons: Vec<String> =
             problems.chain(rows.map(|row| format!("{}: {}", row.title(), row.verdict()))).collect();
         if wanted.is_empty() && reasons.is_empty() {

@@ -1,7 +1,5 @@
 //! The table of resources, as text. Pure.
 
-use kube::core::DynamicObject;
-
 use crate::dev::readiness::{Readiness, State};
 
 /// One line of the table.
@@ -21,6 +19,9 @@ pub(super) struct Canvas {
     pub(super) colour: bool,
 }
 
+/// Reason of an object that the API server did not take.
+pub(super) const REFUSED: &str = "Refused";
+
 const TITLES: [&str; 5] = ["NAMESPACE", "KIND", "NAME", "READY", "REASON"];
 const GAP: usize = 2;
 const GREEN: &str = "32";
@@ -31,15 +32,8 @@ const BOLD: &str = "1";
 // === impl Row ===
 
 impl Row {
-    /// A row for an object, or for one of this name that is not there yet.
-    pub(super) fn new(
-        kind: &str,
-        namespace: &str,
-        name: &str,
-        found: Option<(&DynamicObject, Readiness)>,
-    ) -> Self {
-        let absent = || Readiness::new(State::InProgress, "NotFound", "not at the API server");
-        let readiness = found.map_or_else(absent, |(_, readiness)| readiness);
+    /// The row of one object.
+    pub(super) fn new(kind: &str, namespace: &str, name: &str, readiness: Readiness) -> Self {
         Self {
             namespace: namespace.to_owned(),
             kind: kind.to_owned(),
@@ -51,6 +45,11 @@ impl Row {
     /// Whether nothing is left to wait for.
     pub(super) fn is_ready(&self) -> bool {
         self.readiness.state == State::Ready
+    }
+
+    /// Whether the API server did not take it.
+    pub(super) fn is_refused(&self) -> bool {
+        self.readiness.reason == REFUSED
     }
 
     /// `Queue shop/billing`.
