@@ -46,6 +46,8 @@ pub(crate) struct Consumer {
     client: Client,
     ack: AckMode,
     current: Current,
+    /// The tag of the last delivery that came in whole.
+    whole: u64,
     outcome: Outcome,
     /// Latencies that are all the same, as those of one batch are, and how many.
     run: (u64, u64),
@@ -95,7 +97,14 @@ impl Consumer {
             last: None,
             latency: report::histogram(),
         };
-        Ok(Self { client, ack: args.ack, current: Current::default(), outcome, run: (0, 0) })
+        Ok(Self {
+            client,
+            ack: args.ack,
+            current: Current::default(),
+            whole: 0,
+            outcome,
+            run: (0, 0),
+        })
     }
 
     /// Consumes until the run is over.
@@ -147,9 +156,11 @@ impl Consumer {
         if self.current.missing > 0 {
             return Ok(());
         }
+        self.whole = self.current.tag;
         let stamp = self.current.stamp.context("a message that this tool did not write")?;
         self.outcome.ledger.note(stamp.producer, stamp.number);
         self.outcome.received += 1;
+        self.whole = self.current.tag;
         let latency = now.saturating_sub(stamp.written_at);
         if latency != self.run.0 {
             self.record_run();
@@ -163,7 +174,7 @@ impl Consumer {
     }
 
     fn acknowledge(&mut self, multiple: bool) {
-        let ack = basic::Ack { delivery_tag: self.current.tag, multiple };
+        let ack = basic::Ack { delivery_tag: self.whole, multiple };
         encode::method(&mut self.client.output, CHANNEL, ack);
     }
 
