@@ -160,7 +160,6 @@ impl Consumer {
         let stamp = self.current.stamp.context("a message that this tool did not write")?;
         self.outcome.ledger.note(stamp.producer, stamp.number);
         self.outcome.received += 1;
-        self.whole = self.current.tag;
         let latency = now.saturating_sub(stamp.written_at);
         if latency != self.run.0 {
             self.record_run();

@@ -25,7 +25,8 @@ pub struct Broker {
     pub process: Process,
     /// Where clients reach it.
     pub uri: Uri,
-    _files: TempDir,
+    arguments: Vec<String>,
+    files: TempDir,
 }
 
 // === impl Broker ===
@@ -40,25 +41,42 @@ impl Broker {
     pub fn start(arguments: &[&str]) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
         let address = free_address();
-        let mut command = Command::new(binaries::path("warren-broker"));
-        command
-            .arg(format!("--listen={address}:{PORT}"))
-            .arg(format!("--management-listen={address}:15672"))
-            .arg(format!("--metrics-listen={address}:15692"))
-            .arg("--data-dir")
-            .arg(files.path().join("data"))
-            .arg("--exit-on-stdin-eof")
-            .args(arguments)
-            .env_remove("RUST_LOG");
-        let mut process =
-            Process::start(command, &files.path().join("log")).expect("warren-broker starts");
-        until("the broker accepts connections", SOON, || {
-            let output = process.output();
-            assert!(process.ended().is_none(), "the broker ended: {output}");
-            TcpStream::connect((address, PORT)).map(drop)
-        });
-        Self { process, uri: Uri::local(address.to_string(), PORT), _files: files }
+        let mut all = vec![
+            format!("--listen={address}:{PORT}"),
+            format!("--management-listen={address}:15672"),
+            format!("--metrics-listen={address}:15692"),
+            format!("--data-dir={}", files.path().join("data").display()),
+            "--exit-on-stdin-eof".to_owned(),
+        ];
+        all.extend(arguments.iter().map(ToString::to_string));
+        let process = launch(&all, &files, address);
+        Self { process, uri: Uri::local(address.to_string(), PORT), arguments: all, files }
     }
+
+    /// Starts the broker again after its process has ended: same address, same data directory.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        let address = self.uri.host.parse().expect("an address of ours");
+        self.process = launch(&self.arguments, &self.files, address);
+    }
+}
+
+#[track_caller]
+fn launch(arguments: &[String], files: &TempDir, address: Ipv4Addr) -> Process {
+    let mut command = Command::new(binaries::path("warren-broker"));
+    command.args(arguments).env_remove("RUST_LOG");
+    let mut process =
+        Process::start(command, &files.path().join("log")).expect("warren-broker starts");
+    until("the broker accepts connections", SOON, || {
+        let output = process.output();
+        assert!(process.ended().is_none(), "the broker ended: {output}");
+        TcpStream::connect((address, PORT)).map(drop)
+    });
+    process
 }
 
 /// A loopback address that no other broker of a test uses.

@@ -1,0 +1,117 @@
+//! What survives the broker: durable objects, and every persistent message that was confirmed.
+
+use lapin::{
+    BasicProperties, Channel, ExchangeKind,
+    options::{
+        BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
+        ExchangeDeclareOptions, QueueDeclareOptions,
+    },
+    types::FieldTable,
+};
+use rustix::process::Signal;
+use warren_tests::patience::SOON;
+
+use crate::rig::{Rig, bind, declare_queue, declare_queue_with, drain};
+
+const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
+    passive: false,
+    durable: true,
+    exclusive: false,
+    auto_delete: false,
+    nowait: false,
+};
+
+const PASSIVE: QueueDeclareOptions = QueueDeclareOptions { passive: true, ..DURABLE };
+
+/// A channel in confirm mode, with a durable exchange and a durable queue bound to it.
+async fn prepare(rig: &Rig) -> (lapin::Connection, Channel, String, String) {
+    let (connection, channel) = rig.channel().await;
+    let (queue, exchange) = (rig.name("queue"), rig.name("exchange"));
+    declare_queue_with(&channel, &queue, DURABLE).await;
+    let how = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let (name, kind) = (exchange.as_str().into(), ExchangeKind::Topic);
+    channel.exchange_declare(name, kind, how, FieldTable::default()).await.unwrap();
+    bind(&channel, &queue, &exchange, "order.#").await;
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    (connection, channel, queue, exchange)
+}
+
+/// Publishes persistent messages and waits for their confirms.
+async fn publish_confirmed(channel: &Channel, exchange: &str, bodies: impl Iterator<Item = u32>) {
+    let mut promises = Vec::new();
+    for number in bodies {
+        let body = number.to_string();
+        let (how, with) = (BasicPublishOptions::default(), BasicProperties::default());
+        let (exchange, key) = (exchange.into(), "order.new".into());
+        let with = with.with_delivery_mode(2);
+        let sent = channel.basic_publish(exchange, key, how, body.as_bytes(), with).await;
+        promises.push(sent.unwrap());
+    }
+    for promise in promises {
+        assert!(promise.await.unwrap().is_ack());
+    }
+}
+
+/// Ends the broker with `signal` and starts it again on the same data.
+fn restart(rig: &mut Rig, signal: Signal) {
+    let broker = rig.broker.as_mut().expect("a broker of our own");
+    broker.process.signal(signal);
+    broker.process.wait(SOON);
+    broker.start_again();
+}
+
+#[tokio::test]
+async fn what_was_confirmed_is_there_after_a_kill() {
+    let mut rig = Rig::start();
+    if rig.broker.is_none() {
+        return;
+    }
+    let (connection, channel, queue, exchange) = prepare(&rig).await;
+    let transient = rig.name("transient");
+    declare_queue(&channel, &transient).await;
+    publish_confirmed(&channel, &exchange, 0..500).await;
+    for _ in 0..100 {
+        let got = channel.basic_get(queue.as_str().into(), BasicGetOptions::default()).await;
+        got.unwrap().expect("a message").delivery.ack(BasicAckOptions::default()).await.unwrap();
+    }
+    let held = channel.basic_get(queue.as_str().into(), BasicGetOptions::default()).await.unwrap();
+    assert!(held.is_some(), "one message is with a consumer when the broker dies");
+    // An answered question is proof that the acknowledgements before it were read.
+    declare_queue_with(&channel, &queue, PASSIVE).await;
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    restart(&mut rig, Signal::KILL);
+    drop(connection);
+
+    let (connection, channel) = rig.channel().await;
+    declare_queue_with(&channel, &queue, PASSIVE).await;
+    let expected: Vec<_> = (100..500).map(|number: u32| number.to_string()).collect();
+    assert_eq!(drain(&channel, &queue).await, expected, "in order, without what was acknowledged");
+    let gone = channel.queue_declare(transient.as_str().into(), PASSIVE, FieldTable::default());
+    assert!(gone.await.is_err(), "a queue that is not durable is gone");
+    let channel = connection.create_channel().await.unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    publish_confirmed(&channel, &exchange, 900..901).await;
+    assert_eq!(drain(&channel, &queue).await, ["900"], "the exchange and the binding are there");
+}
+
+#[tokio::test]
+async fn restarts_may_follow_one_another() {
+    let mut rig = Rig::start();
+    if rig.broker.is_none() {
+        return;
+    }
+    let (connection, channel, queue, exchange) = prepare(&rig).await;
+    publish_confirmed(&channel, &exchange, 0..10).await;
+    drop((connection, channel));
+    for round in 1..4 {
+        let signal = if round % 2 == 0 { Signal::KILL } else { Signal::TERM };
+        restart(&mut rig, signal);
+        let (_connection, channel) = rig.channel().await;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        publish_confirmed(&channel, &exchange, round * 10..round * 10 + 10).await;
+    }
+    restart(&mut rig, Signal::KILL);
+    let (_connection, channel) = rig.channel().await;
+    let expected: Vec<_> = (0..40).map(|number: u32| number.to_string()).collect();
+    assert_eq!(drain(&channel, &queue).await, expected);
+}
