@@ -14,6 +14,7 @@ fn a_killed_broker_is_programmed_again() {
     let dev = Dev::ready("orders");
     let kubectl = dev.kubectl();
     let generation = kubectl.field("queue/billing", "{.metadata.generation}");
+    Application::connect(&dev.uri()).publish("orders", "order.cancelled.eu", "kept");
     let before = dev.brokers();
     assert_eq!(before.len(), 1, "one broker runs");
     kill_process(Pid::from_raw(before[0] as i32).unwrap(), Signal::KILL).unwrap();
@@ -32,7 +33,7 @@ fn a_killed_broker_is_programmed_again() {
         let told = kubectl.field("brokercluster/orders", "{.status.lastRestart}");
         if told.is_empty() { Err("nothing is told".to_owned()) } else { Ok(()) }
     });
-    let application = until("the whole topology is there again", LIMIT, || {
+    let mut application = until("the whole topology is there again", LIMIT, || {
         let mut application = Application::connect(&dev.uri());
         application.publish("amq.topic", "nobody", "probe");
         for (key, queue) in [("order.created.eu", "billing"), ("order.paid.eu", "shipping")] {
@@ -49,7 +50,7 @@ fn a_killed_broker_is_programmed_again() {
         }
         Ok(application)
     });
-    drop(application);
+    assert_eq!(application.drain("audit")[0], "kept", "what was confirmed is still there");
     kubectl.must(&[
         "wait",
         "--for=condition=Ready",
