@@ -116,8 +116,9 @@ impl Options {
 
 impl<F: FileSystem> Log<F> {
     pub(crate) fn new(options: Options, files: Files<F>, log_id: u64, end: Position) -> Self {
-        // A new life begins a new file: what a torn write left behind never follows a new round.
-        let tail = Position::new(files.next_number(), 0);
+        // A new life begins a new file: what a torn write left behind never follows a new round. Nor
+        // does it begin before what the caller's snapshot speaks of, were all the files gone.
+        let tail = Position::new(files.next_number().max(end.file()), 0);
         let pending = Pending { rounds: VecDeque::new(), tail, closed: false };
         let shared = Shared {
             options,

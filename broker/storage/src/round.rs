@@ -101,6 +101,13 @@ impl Header {
     }
 }
 
+/// Whether a header, of whatever version, is this log's and made for this place.
+///
+/// These two fields stay where they are in every version. `bytes` holds a whole header.
+pub(crate) fn belongs(bytes: &[u8], log_id: u64, at: Position) -> bool {
+    read_u64(bytes, 12) == log_id && read_u64(bytes, 20) == at.to_bits()
+}
+
 /// Bytes that a round with `length` bytes of records takes on disk, padding included.
 #[must_use]
 pub fn padded(length: usize) -> usize {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::{
     error::{Error, Result},
-    fs::{self, FileSystem},
+    fs::{self, File, FileSystem},
     log::{Log, Options, files::Files},
     position::Position,
     record::Record,
@@ -96,6 +96,7 @@ impl<F: FileSystem> Log<F> {
             scan.file(number, &mut visit)?;
         }
         scan.settle();
+        scan.keep_last()?;
         let Scan { end, damage, torn_bytes, .. } = scan;
         Ok(Opened { log: Self::new(options, files, log_id, end), damage, torn_bytes })
     }
@@ -162,6 +163,8 @@ impl<F: FileSystem> Scan<'_, F> {
         match Header::decode(bytes) {
             Ok(header) if header.log_id == self.log_id && header.position == at => Ok(Some(header)),
             Ok(_) | Err(NotARound::Absent) => Ok(None),
+            // In a file that is used again lie bytes of clients, who do not know the log's id.
+            Err(NotARound::Version(_)) if !round::belongs(bytes, self.log_id, at) => Ok(None),
             Err(NotARound::Version(found)) => Err(Error::Version {
                 path: self.files.path(at.file()),
                 found,
@@ -219,6 +222,15 @@ impl<F: FileSystem> Scan<'_, F> {
         let torn =
             std::mem::take(&mut self.suspects).into_iter().filter(|suspect| suspect.torn > 0);
         self.torn_bytes = torn.map(|suspect| suspect.torn).sum();
+    }
+
+    /// Sees to it that the last round is on the disk: a process that was killed may have left it to
+    /// the kernel, and what is found from now on is built on. All rounds before it were synced.
+    fn keep_last(&self) -> Result<()> {
+        let number = self.end.file();
+        let Some(file) = self.files.get(number) else { return Ok(()) };
+        let path = self.files.path(number);
+        file.sync_data().map_err(|source| Error::Io { op: "sync", path, source })
     }
 
     fn corrupt(&mut self, at: Position, reason: &'static str) {

@@ -8,12 +8,15 @@ use std::{
     },
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{recovery::Opened, writer::Step, *};
 use crate::{
     batch::Batch,
-    fs::memory::{Call, Dice, Fault, MemoryFs},
+    fs::{
+        self,
+        memory::{Call, Dice, Fault, MemoryFs},
+    },
     record::Record,
 };
 
@@ -301,4 +304,76 @@ fn a_batch_over_the_limit_is_refused() {
     let log = open(&MemoryFs::default()).unwrap().0.log;
     assert!(log.append(batch(0, 1, options().max_batch() - 100)).is_ok());
     assert!(matches!(log.append(batch(0, 1, options().max_batch())), Err(Error::TooLarge { .. })));
+}
+
+/// A process that was killed leaves its last write to the kernel: what the next one saw of it, and
+/// built on, has to be on the disk before anything else is.
+#[test]
+fn what_was_seen_on_opening_survives_a_power_cut() {
+    for seed in 0..40 {
+        let fs = MemoryFs::default();
+        let log = open(&fs).unwrap().0.log;
+        let mut writer = log.writer();
+        log.append(batch(0, 1, 3000)).unwrap();
+        writer.step().unwrap();
+        log.append(batch(1, 1, 3000)).unwrap();
+        fs.fail_with(|call| {
+            matches!(call, Call::Sync).then(|| Fault::Fail(io::ErrorKind::Other.into()))
+        });
+        assert!(writer.step().is_err());
+        fs.heal();
+
+        let (opened, seen) = open(&fs).unwrap();
+        assert_eq!(batches(&seen), [0, 1]);
+        let mut writer = opened.log.writer();
+        opened.log.append(batch(2, 1, 3000)).unwrap();
+        writer.step().unwrap();
+        let (opened, seen) = open(&fs.power_cut(seed)).unwrap();
+        assert_eq!(batches(&seen), [0, 1, 2], "seed {seed}");
+        assert!(opened.damage.is_empty(), "seed {seed}: {:?}", opened.damage);
+    }
+}
+
+/// Bytes of a client's, in a file that is used again, are no round of a newer version.
+#[test]
+fn a_forged_round_of_a_newer_version_is_ignored() {
+    let mut forged = BytesMut::new();
+    let position = Position::new(1, 8192);
+    let header = round::Header { length: 0, log_id: 7, position, frontier: position, checksum: 0 };
+    header.encode(&mut forged);
+    forged[4] = 9;
+    let checksum = crc32c::crc32c(&forged[..40]);
+    forged[40..44].copy_from_slice(&checksum.to_le_bytes());
+
+    let fs = MemoryFs::default();
+    let log = open(&fs).unwrap().0.log;
+    log.append(batch(0, 1, 3000)).unwrap();
+    log.writer().step().unwrap();
+    let path = log.shared.files.path(1);
+    let file = fs.open(&path, false).unwrap();
+    fs::write_all(&file, &mut [io::IoSlice::new(&forged)], 4096).unwrap();
+    assert_eq!(batches(&open(&fs).unwrap().1), [0]);
+
+    let number = log.shared.log_id.to_le_bytes();
+    forged[12..20].copy_from_slice(&number);
+    let place = Position::new(1, 4096).to_bits().to_le_bytes();
+    forged[20..28].copy_from_slice(&place);
+    let checksum = crc32c::crc32c(&forged[..40]);
+    forged[40..44].copy_from_slice(&checksum.to_le_bytes());
+    fs::write_all(&file, &mut [io::IoSlice::new(&forged)], 4096).unwrap();
+    assert!(matches!(open(&fs), Err(Error::Version { found: 9, .. })));
+}
+
+/// A log whose files are gone goes on behind what the snapshot speaks of, never before it.
+#[test]
+fn numbers_never_fall_behind_the_snapshot() {
+    let fs = MemoryFs::default();
+    let from = Position::new(7, 0);
+    for number in 0..2 {
+        let mut seen = 0;
+        let opened = Log::open(fs.clone(), options(), from, |_| seen += 1).unwrap();
+        assert_eq!(seen, number);
+        opened.log.append(batch(number, 1, 100)).unwrap();
+        opened.log.writer().step().unwrap();
+    }
 }
