@@ -84,8 +84,9 @@ fn decode(text: &str) -> Result<String, Error> {
             continue;
         }
         let digits: Vec<u8> = rest.by_ref().take(2).collect();
-        let digits = str::from_utf8(&digits)?;
-        bytes.push(u8::from_str_radix(digits, 16).context("a percent sign needs two digits")?);
+        let digits = str::from_utf8(&digits).ok().filter(|digits| digits.len() == 2);
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.context("a percent sign needs two digits")?);
     }
     Ok(String::from_utf8(bytes)?)
 }

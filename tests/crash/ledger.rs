@@ -1,0 +1,240 @@
+//! The model: what each client did to each message, and so where the message may or must be.
+//!
+//! A message is followed by *family*: the queue it was published to and that queue's dead-letter
+//! queue together. It must be in one of them from its confirm until an acknowledgement was sent.
+//!
+//! ```text
+//!          confirm, or seen after a crash          acknowledged, purged, deleted: sent
+//!   Sent ────────────────────────────────▶ Due ────────────────────────────────────────▶ Leaving
+//!    │                                      ▲      seen after a crash: that was lost        │ │
+//!    │                                      └───────────────────────────────────────────────┘ │
+//!    └── not seen after a crash ──▶ Gone ◀── answered, or not seen after a crash ─────────────┘
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Who published it, and the how manieth of theirs it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Message {
+    pub(crate) publisher: u64,
+    pub(crate) number: u64,
+}
+
+/// Where a message is, as far as its clients can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// May be there: its confirm has not come.
+    Sent,
+    /// Must be there.
+    Due,
+    /// May be there: it was told to go, and the broker has not said that it did.
+    Leaving,
+    /// Must not be there.
+    Gone,
+}
+
+#[derive(Debug)]
+struct Entry {
+    fate: Fate,
+    /// A copy may be in the dead-letter queue, and may have come there more than once.
+    rejected: bool,
+}
+
+type Family = BTreeMap<Message, Entry>;
+
+/// What is known of every message, and what was found to be wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    families: HashMap<String, Family>,
+    numbers: HashMap<u64, u64>,
+    /// The latest message by each publisher that came out of each queue for the first time.
+    frontier: HashMap<(String, u64), u64>,
+    seen_ever: BTreeSet<(String, Message)>,
+    seen_in_this_life: BTreeSet<(String, Message)>,
+    /// Broken promises, in words.
+    pub(crate) violations: Vec<String>,
+}
+
+/// The queue that dead messages of `queue` go to.
+pub(crate) fn grave(queue: &str) -> Option<&'static str> {
+    match queue {
+        "orders" => Some("dead"),
+        "brief" => Some("expired"),
+        _ => None,
+    }
+}
+
+/// Whether dead messages of another queue go to `queue`.
+pub(crate) fn is_grave(queue: &str) -> bool {
+    family(queue) != queue
+}
+
+fn family(queue: &str) -> &str {
+    match queue {
+        "dead" => "orders",
+        "expired" => "brief",
+        other => other,
+    }
+}
+
+// === impl Message ===
+
+impl Message {
+    /// As a body, with so many bytes behind.
+    pub(crate) fn to_body(self, padding: usize) -> Vec<u8> {
+        let mut body = format!("{}:{}:", self.publisher, self.number).into_bytes();
+        body.resize(body.len() + padding, b'.');
+        body
+    }
+
+    /// From a body; `None` when it is not one of ours, or was damaged.
+    pub(crate) fn from_body(body: &[u8]) -> Option<Self> {
+        let mut parts = str::from_utf8(body).ok()?.splitn(3, ':');
+        let (publisher, number) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let whole = parts.next()?.bytes().all(|byte| byte == b'.');
+        whole.then_some(Self { publisher, number })
+    }
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// The next message of `publisher`, which is about to go to `queues`.
+    pub(crate) fn send(&mut self, publisher: u64, queues: &[&str]) -> Message {
+        let number = self.numbers.entry(publisher).or_default();
+        *number += 1;
+        let message = Message { publisher, number: *number };
+        for queue in queues {
+            let family = self.families.entry((*queue).to_owned()).or_default();
+            family.insert(message, Entry { fate: Fate::Sent, rejected: false });
+        }
+        message
+    }
+
+    /// The broker has confirmed the message.
+    pub(crate) fn confirmed(&mut self, message: Message, queues: &[&str]) {
+        for queue in queues {
+            self.change(queue, message, Fate::Sent, Fate::Due);
+        }
+    }
+
+    /// An acknowledgement is about to be sent.
+    pub(crate) fn acknowledging(&mut self, queue: &str, message: Message) {
+        self.change(queue, message, Fate::Sent, Fate::Leaving);
+        self.change(queue, message, Fate::Due, Fate::Leaving);
+    }
+
+    /// An acknowledgement to `queue`, which is no grave, is on disk.
+    pub(crate) fn acknowledged(&mut self, queue: &str, message: Message) {
+        let entry = self.families.get(queue).and_then(|family| family.get(&message));
+        // Of a message that was rejected before a copy may be in the grave.
+        if entry.is_some_and(|entry| !entry.rejected) {
+            self.change(queue, message, Fate::Leaving, Fate::Gone);
+        }
+    }
+
+    /// A rejection is about to be sent.
+    pub(crate) fn rejecting(&mut self, queue: &str, message: Message) {
+        if let Some(entry) = self.families.get_mut(queue).and_then(|f| f.get_mut(&message)) {
+            entry.rejected = true;
+        }
+    }
+
+    /// Everything in the queue is about to be told to go.
+    pub(crate) fn emptying(&mut self, queue: &str) {
+        self.change_all(queue, &[Fate::Sent, Fate::Due], Fate::Leaving);
+    }
+
+    /// The broker says that everything that was told to go is gone.
+    pub(crate) fn emptied(&mut self, queue: &str) {
+        self.change_all(queue, &[Fate::Leaving], Fate::Gone);
+    }
+
+    /// How many messages must be there.
+    pub(crate) fn backlog(&self, queue: &str) -> usize {
+        let due = |family: &Family| family.values().filter(|e| e.fate == Fate::Due).count();
+        self.families.get(queue).map_or(0, due)
+    }
+
+    /// The broker was started anew.
+    pub(crate) fn new_life(&mut self) {
+        self.seen_in_this_life.clear();
+    }
+
+    /// A message came out of `queue`.
+    pub(crate) fn observed(&mut self, queue: &str, message: Message, redelivered: bool) {
+        let fate = self.families.get(family(queue)).and_then(|f| f.get(&message)).map(|e| e.fate);
+        match fate {
+            None => self.violated(format!("{queue}: {message:?} never was sent there")),
+            Some(Fate::Gone) => self.violated(format!("{queue}: {message:?} had gone for good")),
+            Some(_) => {}
+        }
+        let seen = (queue.to_owned(), message);
+        // What died may die again after a crash, so graves see copies in any order.
+        let in_order = !is_grave(queue);
+        if !self.seen_in_this_life.insert(seen.clone()) && !redelivered && in_order {
+            self.violated(format!("{queue}: {message:?} came again, not flagged redelivered"));
+        }
+        if in_order && self.seen_ever.insert(seen) {
+            let place = (queue.to_owned(), message.publisher);
+            let frontier = self.frontier.entry(place).or_default();
+            let before = std::mem::replace(frontier, message.number.max(*frontier));
+            if message.number < before {
+                self.violated(format!("{queue}: {message:?} came only after number {before}"));
+            }
+        }
+    }
+
+    /// Compares what is in a queue and in its grave after a crash with what must be; `exact` when
+    /// nothing can be on its way from the one to the other.
+    pub(crate) fn reconcile(
+        &mut self,
+        queue: &str,
+        source: &BTreeSet<Message>,
+        grave: &BTreeSet<Message>,
+        exact: bool,
+    ) {
+        let mut missing = Vec::new();
+        for (message, entry) in self.families.entry(queue.to_owned()).or_default() {
+            let (here, there) = (source.contains(message), grave.contains(message));
+            if entry.fate == Fate::Due && !here && (!there || exact && !entry.rejected) {
+                missing.push(*message);
+            }
+            entry.fate = match entry.fate {
+                Fate::Gone => Fate::Gone,
+                _ if here || there => Fate::Due,
+                fate if !exact => fate,
+                _ => Fate::Gone,
+            };
+        }
+        if let (Some(first), Some(last)) = (missing.first(), missing.last()) {
+            let count = missing.len();
+            self.violated(format!("{queue}: {count} missing, from {first:?} to {last:?}"));
+        }
+    }
+
+    /// The messages that must be in `queue` or its grave.
+    pub(crate) fn due(&self, queue: &str) -> BTreeSet<Message> {
+        let family = self.families.get(queue).into_iter().flatten();
+        family.filter(|(_, entry)| entry.fate == Fate::Due).map(|(message, _)| *message).collect()
+    }
+
+    pub(crate) fn violated(&mut self, what: String) {
+        self.violations.push(what);
+    }
+
+    fn change(&mut self, queue: &str, message: Message, from: Fate, to: Fate) {
+        let entry = self.families.get_mut(family(queue)).and_then(|f| f.get_mut(&message));
+        if let Some(entry) = entry.filter(|entry| entry.fate == from) {
+            entry.fate = to;
+        }
+    }
+
+    fn change_all(&mut self, queue: &str, from: &[Fate], to: Fate) {
+        for entry in self.families.entry(queue.to_owned()).or_default().values_mut() {
+            if from.contains(&entry.fate) {
+                entry.fate = to;
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Players who publish, and one who also purges.
+
+use std::collections::VecDeque;
+
+use futures::FutureExt;
+use lapin::{Channel, Confirmation, PublisherConfirm, Result, options::QueuePurgeOptions};
+use tokio::time::sleep;
+
+use crate::{
+    dice::Dice,
+    ledger::Message,
+    stage::{Stage, publish},
+};
+
+/// Messages that may wait in a queue before its publishers rest.
+const ENOUGH: usize = 3_000;
+
+/// Where a publisher publishes, and which queues that leads to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route {
+    pub(crate) exchange: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) queues: &'static [&'static str],
+}
+
+pub(crate) const ORDERS: Route = Route { exchange: "direct", key: "orders", queues: &["orders"] };
+pub(crate) const EVENTS: Route =
+    Route { exchange: "topic", key: "event.new", queues: &["fan-a", "fan-b"] };
+pub(crate) const BRIEF: Route = Route { exchange: "direct", key: "brief", queues: &["brief"] };
+pub(crate) const PURGED: Route = Route { exchange: "", key: "purged", queues: &["purged"] };
+
+/// Messages whose confirm has not come.
+type Waiting = VecDeque<(Message, PublisherConfirm)>;
+
+/// Publishes until the broker is gone.
+pub(crate) async fn play(stage: Stage, who: u64, route: Route, dice: Dice) {
+    let mut waiting = Waiting::new();
+    let playing = run(&stage, who, route, dice, &mut waiting);
+    stage.until_killed(&format!("publisher {who}"), playing).await;
+    // Confirms that had come already count, though the broker has gone since.
+    for (message, confirm) in waiting {
+        if let Some(Ok(Confirmation::Ack(_))) = confirm.now_or_never() {
+            stage.ledger().confirmed(message, route.queues);
+        }
+    }
+}
+
+async fn run(
+    stage: &Stage,
+    who: u64,
+    route: Route,
+    mut dice: Dice,
+    waiting: &mut Waiting,
+) -> Result<()> {
+    let (_connection, channel) = stage.channel().await?;
+    let window = 1 + dice.below(200) as usize;
+    loop {
+        let rests = route.queues.iter().any(|queue| stage.ledger().backlog(queue) > ENOUGH);
+        let burst = if rests { 0 } else { dice.below(40) };
+        for _ in 0..burst {
+            let message = stage.ledger().send(who, route.queues);
+            let padding = padding(&mut dice);
+            let to = (route.exchange, route.key);
+            waiting.push_back((message, publish(&channel, to, message, padding).await?));
+        }
+        while waiting.len() > window || burst == 0 && !waiting.is_empty() {
+            let Some((message, confirm)) = waiting.pop_front() else { break };
+            match confirm.await? {
+                Confirmation::Ack(_) => stage.ledger().confirmed(message, route.queues),
+                other => stage.ledger().violated(format!("{message:?} got {other:?}")),
+            }
+        }
+        if route.key == "purged" && dice.percent(4) {
+            purge(stage, &channel).await?;
+        }
+        sleep(dice.millis(4)).await;
+    }
+}
+
+/// Empties the queue. Everything this publisher sent before is then in it, or gone.
+async fn purge(stage: &Stage, channel: &Channel) -> Result<()> {
+    stage.ledger().emptying("purged");
+    channel.queue_purge("purged".into(), QueuePurgeOptions::default()).await?;
+    stage.ledger().emptied("purged");
+    Ok(())
+}
+
+/// Mostly small, at times several frames and several pages.
+fn padding(dice: &mut Dice) -> usize {
+    if dice.percent(1) { dice.below(300_000) as usize } else { dice.below(300) as usize }
+}
