@@ -75,6 +75,27 @@ impl Topology {
         }
     }
 
+    /// Carries out a command once more that was carried out and recorded in the past.
+    ///
+    /// Only what lasts is recorded, so here an auto-delete exchange may lose its last binding though
+    /// it had others then. It stays: had it gone, its deletion would have been recorded too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Topology::apply`].
+    pub fn replay(&mut self, command: Command) -> Result<Outcome, Refusal> {
+        let vhost = match &command {
+            Command::DeleteExchange { vhost, .. } | Command::QueueGone { vhost, .. } => vhost,
+            Command::Unbind(binding, _) => &binding.vhost,
+            _ => return self.apply(command),
+        };
+        let vhost = vhost.clone();
+        self.vhost_mut(&vhost)?.keep_unbound(true);
+        let outcome = self.apply(command);
+        self.vhost_mut(&vhost)?.keep_unbound(false);
+        outcome
+    }
+
     fn vhost_mut(&mut self, vhost: &str) -> Result<&mut Vhost, Refusal> {
         self.routes.vhost_mut(vhost).ok_or_else(|| Refusal::no_vhost(vhost))
     }

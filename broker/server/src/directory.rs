@@ -22,16 +22,24 @@ use crate::lock::lock;
 #[derive(Debug)]
 pub(crate) struct Directory {
     store: Arc<Store>,
-    topology: Mutex<Topology>,
+    state: Mutex<State>,
     routes: ArcSwap<Routes>,
     next_queue: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State {
+    topology: Topology,
+    /// Where the last change is recorded that is to survive a restart.
+    recorded: Position,
 }
 
 /// A command that was carried out.
 #[derive(Debug)]
 pub(crate) struct Changed {
     pub(crate) outcome: Outcome,
-    /// The change survives a crash once the log is durable past this place.
+    /// The change, or what made it needless, survives a crash once the log is durable past this
+    /// place.
     pub(crate) recorded: Position,
 }
 
@@ -42,7 +50,8 @@ impl Directory {
     pub(crate) fn new(store: Arc<Store>, topology: Topology, next_queue: u64) -> Self {
         let routes = ArcSwap::from_pointee(topology.snapshot());
         let next_queue = AtomicU64::new(next_queue);
-        let directory = Self { store, topology: Mutex::new(topology), routes, next_queue };
+        let state = Mutex::new(State { topology, recorded: Position::ZERO });
+        let directory = Self { store, state, routes, next_queue };
         // Creating a vhost is never refused.
         let _ = directory.change(Command::CreateVhost { vhost: "/".into() }, |_| {});
         directory
@@ -61,9 +70,9 @@ impl Directory {
     /// Commands that make the durable part of the topology, the place of the log up to which they
     /// speak, and the number the next queue gets.
     pub(crate) fn inventory(&self) -> (Vec<Command>, Position, u64) {
-        let topology = lock(&self.topology);
-        let (routes, tail) = (topology.snapshot(), self.store.tail());
-        drop(topology);
+        let state = lock(&self.state);
+        let (routes, tail) = (state.topology.snapshot(), self.store.tail());
+        drop(state);
         (inventory::commands(&routes), tail, self.next_queue.load(Ordering::Relaxed))
     }
 
@@ -77,25 +86,52 @@ impl Directory {
         command: Command,
         prepare: impl FnOnce(&Outcome),
     ) -> Result<Changed, Refusal> {
-        let mut topology = lock(&self.topology);
-        let lasting = is_lasting(&topology.snapshot(), &command);
-        let kept = lasting.then(|| command.clone());
-        let outcome = topology.apply(command)?;
+        let mut state = lock(&self.state);
+        let before = state.topology.snapshot();
+        let kept = is_lasting(&before, &command).then(|| command.clone());
+        let outcome = state.topology.apply(command)?;
         let changed = match &outcome {
             Outcome::Done { changed } => *changed,
             Outcome::Queue { created, .. } => *created,
-            Outcome::Removed { queues } => !queues.is_empty(),
+            // A vhost may go without any.
+            Outcome::Removed { queues } => !queues.is_empty() || kept.is_some(),
         };
-        let recorded = match kept {
-            Some(command) if changed => self.store.record(&named(command, &outcome)),
-            _ => Position::ZERO,
-        };
-        prepare(&outcome);
-        if changed {
-            self.routes.store(Arc::new(topology.snapshot()));
+        if !changed {
+            prepare(&outcome);
+            return Ok(Changed { outcome, recorded: state.recorded });
         }
+        let after = state.topology.snapshot();
+        let command = kept.map(|command| named(command, &outcome));
+        let mut recorded = Position::ZERO;
+        for command in command.into_iter().chain(fallen(&before, &after)) {
+            recorded = self.store.record(&command);
+            state.recorded = recorded;
+        }
+        prepare(&outcome);
+        self.routes.store(Arc::new(after));
         Ok(Changed { outcome, recorded })
     }
+}
+
+/// The deletions of the lasting exchanges that went, most of them with their last binding. A replay
+/// does not see all bindings, and so is told.
+fn fallen(before: &Routes, after: &Routes) -> Vec<Command> {
+    let mut fallen = Vec::new();
+    for old in before.vhosts() {
+        let Some(new) = after.vhost(old.name()) else { continue };
+        if new.exchange_count() >= old.exchange_count() {
+            continue;
+        }
+        let gone = old.exchanges().into_iter().filter(|exchange| {
+            exchange.durable && exchange.auto_delete && new.exchange(&exchange.name).is_none()
+        });
+        fallen.extend(gone.map(|exchange| Command::DeleteExchange {
+            vhost: old.name().clone(),
+            name: exchange.name.clone(),
+            if_unused: false,
+        }));
+    }
+    fallen
 }
 
 /// Whether what the command changes is to survive a restart.
@@ -126,3 +162,6 @@ fn named(mut command: Command, outcome: &Outcome) -> Command {
     }
     command
 }
+
+#[cfg(test)]
+mod tests;

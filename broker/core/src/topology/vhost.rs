@@ -22,6 +22,8 @@ pub struct Vhost {
     queues: NameMap<Arc<QueueRecord>>,
     by_source: OrdSet<Arc<Binding>>,
     by_destination: OrdSet<ByDestination>,
+    /// Auto-delete exchanges stay without a binding: see [`Topology::replay`](super::Topology::replay).
+    keeps_unbound: bool,
 }
 
 /// A binding in the order of what it leads to.
@@ -40,6 +42,7 @@ impl Vhost {
             queues: NameMap::default(),
             by_source: OrdSet::new(),
             by_destination: OrdSet::new(),
+            keeps_unbound: false,
         }
     }
 
@@ -95,6 +98,12 @@ impl Vhost {
         all
     }
 
+    /// How many exchanges there are.
+    #[must_use]
+    pub fn exchange_count(&self) -> usize {
+        self.exchanges.len()
+    }
+
     /// How many queues there are.
     #[must_use]
     pub fn queue_count(&self) -> usize {
@@ -127,6 +136,10 @@ impl Vhost {
         let routing_key = Name::new("");
         let arguments = FieldTable::new();
         Arc::new(Binding { vhost: self.name.clone(), source, destination, routing_key, arguments })
+    }
+
+    pub(crate) fn keep_unbound(&mut self, keep: bool) {
+        self.keeps_unbound = keep;
     }
 
     pub(crate) fn insert_exchange(&mut self, exchange: Exchange) {
@@ -190,7 +203,8 @@ impl Vhost {
             let exchange = Arc::make_mut(exchange);
             exchange.router.remove(&binding.routing_key, &binding.arguments, &target);
         }
-        if exchange.auto_delete && self.bindings_from(&binding.source).next().is_none() {
+        let goes = exchange.auto_delete && !self.keeps_unbound;
+        if goes && self.bindings_from(&binding.source).next().is_none() {
             self.remove_exchange(&binding.source);
         }
         true

@@ -6,6 +6,7 @@ use broker_core::queue::Command;
 use broker_core::refusal::Refusal;
 use broker_protocol::reply::ReplyCode;
 use broker_session::Answer;
+use broker_storage::position::Position;
 
 use crate::connection::Task;
 use crate::link::Reply;
@@ -45,9 +46,9 @@ impl Task {
         }
     }
 
-    /// Asks how a queue is that was declared before.
-    pub(super) fn ask_counts(&mut self, name: Name, queue: QueueId) {
-        self.send_question(name, queue, Question::Declare, Asked::Declared);
+    /// Asks how a queue is that was declared before, which is recorded at `recorded` or before.
+    pub(super) fn ask_counts(&mut self, name: Name, queue: QueueId, recorded: Position) {
+        self.send_question(name, queue, Question::Declare, Asked::Declared { recorded });
     }
 
     fn usable_queue(&self, name: &Name) -> Result<QueueId, Refusal> {

@@ -156,8 +156,8 @@ impl Task {
             Ok(Changed { outcome: Outcome::Queue { name, created: true, .. }, recorded }) => {
                 self.answer_once(recorded, Answer::Queue { name, messages: 0, consumers: 0 });
             }
-            Ok(Changed { outcome: Outcome::Queue { name, id, .. }, .. }) => {
-                self.ask_counts(name, id);
+            Ok(Changed { outcome: Outcome::Queue { name, id, .. }, recorded }) => {
+                self.ask_counts(name, id, recorded);
             }
             Ok(_) => self.answer(Answer::Done),
             Err(refusal) => self.answer(Answer::Refused(refusal)),

@@ -82,7 +82,7 @@ impl Recovered {
             self.queues.remove(id);
         }
         // A refusal is an answer too: what the command was about had gone by itself.
-        match self.topology.apply(command) {
+        match self.topology.replay(command) {
             Ok(Outcome::Queue { id, created: true, settings, .. }) => {
                 let queue =
                     RecoveredQueue { settings, mark: Mark::default(), messages: BTreeMap::new() };

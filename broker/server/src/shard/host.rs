@@ -218,8 +218,14 @@ impl Host {
             return link.send(Event::Reply(Reply::NoQueue));
         };
         match question {
-            Question::Declared => {
-                link.send(Event::Reply(Reply::Counts(slot.queue.counts())));
+            Question::Declared { recorded } => {
+                let counts = Reply::Counts(slot.queue.counts());
+                if self.node.store.is_durable(recorded) {
+                    link.send(Event::Reply(counts));
+                } else {
+                    self.recorded = self.recorded.max(recorded);
+                    self.promise(Some(link), counts);
+                }
                 self.apply(queue, Command::Touch);
                 self.account(queue);
             }

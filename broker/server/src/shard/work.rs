@@ -6,6 +6,7 @@ use broker_core::id::{MessageId, QueueId};
 use broker_core::message::Message;
 use broker_core::queue::{Command, Counts, Settings};
 use broker_session::PublishId;
+use broker_storage::position::Position;
 use tokio::sync::oneshot;
 
 use crate::durable::contents::Mark;
@@ -37,8 +38,9 @@ pub(crate) enum Work {
 /// A question to a queue.
 #[derive(Debug)]
 pub(crate) enum Question {
-    /// It was declared again: how many messages and consumers?
-    Declared,
+    /// It was declared again: how many messages and consumers? Answered once what is recorded up to
+    /// this place survives a crash.
+    Declared { recorded: Position },
     /// One of the commands that are answered: subscribe, get, purge, delete.
     Command(Command),
 }

@@ -1,0 +1,152 @@
+//! What the directory answers, it still knows after a restart.
+
+use std::path::Path;
+
+use broker_core::id::ConnectionId;
+use broker_core::name::Name;
+use broker_core::topology::{Binding, DeclareExchange, DeclareQueue, Destination};
+use broker_protocol::table::FieldTable;
+use proptest::prelude::*;
+
+use super::*;
+
+/// One thing that a client may do.
+#[derive(Debug, Clone)]
+enum Step {
+    Exchange { name: u8, kind: u8, durable: bool, auto_delete: bool },
+    DeleteExchange(u8),
+    Queue { name: u8, durable: bool, exclusive: bool },
+    DeleteQueue(u8),
+    Bind { source: u8, to: u8, to_queue: bool, key: u8 },
+    Unbind { source: u8, to: u8, to_queue: bool, key: u8 },
+    Close,
+}
+
+const CLIENT: ConnectionId = ConnectionId(9);
+
+fn open(dir: &Path) -> Directory {
+    let (store, recovered) = Store::open(dir).unwrap();
+    Directory::new(Arc::new(store), recovered.topology, recovered.next_queue)
+}
+
+fn lasting(directory: &Directory) -> Vec<String> {
+    let commands = directory.inventory().0;
+    commands.iter().map(|command| format!("{command:?}")).collect()
+}
+
+fn exchange(name: u8) -> Name {
+    format!("e{name}").into()
+}
+
+fn queue(name: u8) -> Name {
+    format!("q{name}").into()
+}
+
+fn binding(source: u8, to: u8, to_queue: bool, key: u8) -> Binding {
+    Binding {
+        vhost: "/".into(),
+        source: exchange(source),
+        destination: if to_queue {
+            Destination::Queue(queue(to))
+        } else {
+            Destination::Exchange(exchange(to))
+        },
+        routing_key: format!("k{key}").into(),
+        arguments: FieldTable::new(),
+    }
+}
+
+fn command(directory: &Directory, step: Step) -> Option<Command> {
+    let vhost = Name::new("/");
+    Some(match step {
+        Step::Exchange { name, kind, durable, auto_delete } => {
+            Command::DeclareExchange(DeclareExchange {
+                vhost,
+                name: exchange(name),
+                kind: ["direct", "fanout"][usize::from(kind)].into(),
+                passive: false,
+                durable,
+                auto_delete,
+                internal: false,
+                arguments: FieldTable::new(),
+            })
+        }
+        Step::DeleteExchange(name) => {
+            Command::DeleteExchange { vhost, name: exchange(name), if_unused: false }
+        }
+        Step::Queue { name, durable, exclusive } => Command::DeclareQueue(DeclareQueue {
+            vhost,
+            name: queue(name),
+            generated_name: Name::new(""),
+            id: directory.next_queue(),
+            connection: CLIENT,
+            passive: false,
+            durable,
+            exclusive,
+            auto_delete: false,
+            arguments: FieldTable::new(),
+        }),
+        Step::DeleteQueue(name) => {
+            let name = queue(name);
+            let id = directory.routes().vhost("/")?.queue(&name)?.id;
+            Command::QueueGone { vhost, name, id }
+        }
+        Step::Bind { source, to, to_queue, key } => {
+            Command::Bind(binding(source, to, to_queue, key), CLIENT)
+        }
+        Step::Unbind { source, to, to_queue, key } => {
+            Command::Unbind(binding(source, to, to_queue, key), CLIENT)
+        }
+        Step::Close => Command::ConnectionClosed { connection: CLIENT },
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let ends = || (0..3_u8, 0..3_u8, any::<bool>(), 0..2_u8);
+    prop_oneof![
+        3 => (0..3_u8, 0..2_u8, prop::bool::weighted(0.8), any::<bool>()).prop_map(
+            |(name, kind, durable, auto_delete)| Step::Exchange { name, kind, durable, auto_delete }
+        ),
+        1 => (0..3_u8).prop_map(Step::DeleteExchange),
+        3 => (0..3_u8, any::<bool>(), prop::bool::weighted(0.3))
+            .prop_map(|(name, durable, exclusive)| Step::Queue { name, durable, exclusive }),
+        1 => (0..3_u8).prop_map(Step::DeleteQueue),
+        6 => ends().prop_map(|(source, to, to_queue, key)| Step::Bind { source, to, to_queue, key }),
+        4 => ends()
+            .prop_map(|(source, to, to_queue, key)| Step::Unbind { source, to, to_queue, key }),
+        1 => Just(Step::Close),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever clients did, with things that last and things that do not: what lasts is after a
+    /// restart what it was before.
+    #[test]
+    fn what_lasts_comes_back(steps in proptest::collection::vec(step(), 0..60)) {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = open(dir.path());
+        for step in steps {
+            if let Some(command) = command(&directory, step) {
+                let _ = directory.change(command, |_| {});
+            }
+        }
+        let before = lasting(&directory);
+        directory.store.close();
+        prop_assert_eq!(lasting(&open(dir.path())), before);
+    }
+}
+
+/// Who is told that something is there may rely on it as much as who made it.
+#[tokio::test]
+async fn what_is_there_already_is_answered_for_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = open(dir.path());
+    let declare = Step::Exchange { name: 1, kind: 0, durable: true, auto_delete: false };
+    let declare = command(&directory, declare).unwrap();
+    let first = directory.change(declare.clone(), |_| {}).unwrap().recorded;
+    let second = directory.change(declare, |_| {}).unwrap().recorded;
+    assert!(first > Position::ZERO);
+    assert_eq!(second, first);
+}
