@@ -238,3 +238,6 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

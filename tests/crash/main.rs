@@ -38,7 +38,7 @@ use crate::{
 
 const ROUNDS: u64 = 15;
 /// A round lasts less than so many milliseconds.
-const LONGEST: u64 = 1_500;
+const LONGEST: u64 = 1_200;
 /// The players who consume and who declare have numbers apart from those who publish.
 const CONSUMERS: u64 = 100;
 const DECLARER: u64 = 200;

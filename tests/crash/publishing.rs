@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Messages that may wait in a queue before its publishers rest.
-const ENOUGH: usize = 3_000;
+const ENOUGH: usize = 1_500;
 
 /// Where a publisher publishes, and which queues that leads to.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,8 @@
 //! The broker, the queues that stay, and the way to all of it.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use lapin::{
