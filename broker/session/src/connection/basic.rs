@@ -106,6 +106,7 @@ impl Connection {
         if !to_anyone {
             return Err(Fault::connection(ReplyCode::NotImplemented, "requeue=false"));
         }
+        self.forgo_held(number);
         if let Some(channel) = self.channels.get_mut(&number) {
             requeue(channel, &mut self.settling);
         }

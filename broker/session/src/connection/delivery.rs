@@ -37,6 +37,12 @@ impl Consumer {
     ) -> Self {
         Self { channel, no_ack, queue, tag, prefetch, used: 0 }
     }
+
+    /// One delivery of `window` is used up; true when it is time to ask for more.
+    fn use_up(&mut self, window: u32) -> bool {
+        self.used += 1;
+        self.used == window.div_ceil(2)
+    }
 }
 
 // === impl Connection ===
@@ -62,8 +68,7 @@ impl Connection {
             channel.held.push_back(delivery);
             return;
         };
-        consumer.used += 1;
-        if consumer.used == self.settings.window.div_ceil(2) {
+        if consumer.use_up(self.settings.window) {
             self.thirsty.push(delivery.consumer);
         }
         let message = &delivery.message;
@@ -78,6 +83,18 @@ impl Connection {
         let number = consumer.channel;
         frames.write(self.output.scratch());
         self.write_body(number, message);
+    }
+
+    /// Counts a channel's held deliveries as used up: they go back to their queues while their
+    /// consumers stay, who would otherwise never be granted others in their place.
+    pub(super) fn forgo_held(&mut self, number: u16) {
+        let Some(channel) = self.channels.get(&number) else { return };
+        for Delivery { consumer: id, .. } in &channel.held {
+            let consumer = self.consumers.get_mut(id);
+            if consumer.is_some_and(|consumer| consumer.use_up(self.settings.window)) {
+                self.thirsty.push(*id);
+            }
+        }
     }
 
     /// Grants more deliveries to the consumers that have used up half of theirs. To be called when

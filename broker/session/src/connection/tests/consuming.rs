@@ -1,7 +1,8 @@
 //! Deliveries: tags, acknowledgements, prefetch and what goes back.
 
-use broker_core::id::MessageId;
+use broker_core::id::{MessageId, QueueId};
 use broker_protocol::method::{basic, channel};
+use bytes::Buf;
 
 use super::{Driver, QUEUE, message};
 use crate::request::{Answer, Request};
@@ -204,4 +205,45 @@ fn a_consumer_whose_queue_goes_is_told() {
     driver.deliver(consumer, 99, b"late");
     assert_eq!(driver.asked(), ["requeue [99]"], "a delivery that crossed goes back");
     assert_eq!(driver.output(), [""; 0]);
+}
+
+#[test]
+fn deliveries_held_and_then_recovered_are_granted_again() {
+    let mut driver = Driver::running();
+    driver.send(1, basic::Qos { prefetch_size: 0, prefetch_count: 1, global: true });
+    let (a, b) = (driver.consume(1, "a", false), driver.consume(1, "b", false));
+    for _ in 0..1024 {
+        driver.deliver(a, 1, b"");
+        driver.deliver(b, 2, b"");
+        driver.send(1, basic::Recover { requeue: true });
+    }
+    driver.requests.clear();
+    driver.connection.replenish(&mut driver.requests);
+    assert_eq!(driver.asked(), ["grant 1024", "grant 1024"]);
+}
+
+/// Work that grows with the square of the queues is felt here.
+#[test]
+fn acknowledging_what_came_in_turn_from_many_queues_is_linear() {
+    const QUEUES: u64 = 4_000;
+    let mut driver = Driver::running();
+    for id in 0..10 * QUEUES {
+        driver.send(1, basic::Get { queue: "q", no_ack: false });
+        driver.answer(Answer::Got {
+            queue: QueueId(id % QUEUES),
+            id: MessageId(id),
+            redelivered: false,
+            message: message("", "q", b""),
+            remaining: 0,
+        });
+        let written = driver.connection.output().remaining();
+        driver.connection.output().advance(written);
+        driver.requests.clear();
+    }
+    driver.send(1, ack(0, true));
+    let settled = |request: &Request| match request {
+        Request::Settle { ids, .. } => ids.len() as u64,
+        _ => 0,
+    };
+    assert_eq!(driver.requests.iter().map(settled).sum::<u64>(), 10 * QUEUES);
 }
