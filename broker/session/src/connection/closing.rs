@@ -170,6 +170,10 @@ pub(super) fn requeue(
     }
 }
 
+/// How far [`gather`] looks back for the queue: a client that acknowledges in turn what came from
+/// thousands of queues gets more requests, and not a search through thousands for each message.
+const LOOK_BACK: usize = 16;
+
 /// Adds a settled message to those of the same queue and outcome.
 #[inline]
 pub(super) fn gather(
@@ -178,7 +182,7 @@ pub(super) fn gather(
     outcome: Outcome,
     id: MessageId,
 ) {
-    match settling.iter_mut().rev().find(|(q, o, _)| *q == queue && *o == outcome) {
+    match settling.iter_mut().rev().take(LOOK_BACK).find(|(q, o, _)| *q == queue && *o == outcome) {
         Some((_, _, ids)) => ids.push(id),
         None => settling.push((queue, outcome, vec![id])),
     }
