@@ -80,7 +80,7 @@ fn follow<K: Kind>(reconciler: &Reconciler, change: Change<'_, K>) {
         }
         Change::Gone(key) => {
             reconciler.memory.forget(key);
-            let shared = reconciler.claims.is_shared(key);
+            let shared = !reconciler.claims.rivals(key).is_empty();
             if let Some(claim) = reconciler.claims.remove(key) {
                 if !shared {
                     reconciler.context.standings.gone(&claim.object);

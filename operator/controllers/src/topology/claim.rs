@@ -39,6 +39,17 @@ pub(crate) struct Claim {
     pub(crate) needs: Vec<ObjectKey>,
     /// Creation time and uid: the older resource wins.
     pub(crate) birth: Birth,
+    /// Whether it will go on standing for the object: it is not being deleted, and its manifest can be carried out.
+    pub(crate) keeps: bool,
+}
+
+/// Another resource that stands for the same object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rival {
+    pub(crate) resource: Named,
+    pub(crate) older: bool,
+    /// As in [`Claim`].
+    pub(crate) keeps: bool,
 }
 
 /// Orders resources by age, and those of the same second by uid.
@@ -103,21 +114,19 @@ impl Claims {
         self.read().by_need.get(object).into_iter().flatten().cloned().collect()
     }
 
-    /// The oldest resource that stands for the same object as `resource`, when that is another one.
-    pub(crate) fn rival(&self, resource: &Named) -> Option<Named> {
+    /// The other resources that stand for the same object as `resource`, oldest first.
+    pub(crate) fn rivals(&self, resource: &Named) -> Vec<Rival> {
         let index = self.read();
-        let claimants = index.by_object.get(&index.claims.get(resource)?.object)?;
-        claimants.values().next().filter(|oldest| *oldest != resource).cloned()
-    }
-
-    /// Whether another resource stands for the same object as `resource`.
-    pub(crate) fn is_shared(&self, resource: &Named) -> bool {
-        let index = self.read();
-        index
-            .claims
-            .get(resource)
-            .and_then(|claim| index.by_object.get(&claim.object))
-            .is_some_and(|claimants| claimants.len() > 1)
+        let Some(own) = index.claims.get(resource) else { return Vec::new() };
+        let claimants = index.by_object.get(&own.object).into_iter().flatten();
+        claimants
+            .filter(|(_, claimant)| *claimant != resource)
+            .map(|(birth, claimant)| Rival {
+                resource: claimant.clone(),
+                older: *birth < own.birth,
+                keeps: index.claims.get(claimant).is_some_and(|claim| claim.keeps),
+            })
+            .collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Index> {

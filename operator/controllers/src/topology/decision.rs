@@ -34,9 +34,9 @@ pub(crate) struct Facts {
     pub(crate) foreign: bool,
     /// What makes the manifest impossible whatever the cluster.
     pub(crate) flaw: Option<Verdict>,
-    /// The older resource that stands for the same object.
+    /// The oldest of the older resources that stand for the same object and may.
     pub(crate) rival: Option<Named>,
-    /// Another resource, older or not, stands for the same object.
+    /// Another resource, older or not, stands for the same object and goes on doing so.
     pub(crate) shared: bool,
     /// The cluster that the resource names.
     pub(crate) cluster_name: Named,

@@ -35,6 +35,12 @@ pub(crate) trait Kind:
     /// The verdict on a manifest that no broker could carry out.
     fn object(&self) -> Result<Object, Verdict>;
 
+    /// The verdict on a manifest that cannot be carried out as it is now. An object that was declared before, from an
+    /// earlier manifest, is known all the same.
+    fn flaw(&self) -> Option<Verdict> {
+        self.object().err()
+    }
+
     /// What AMQP tells the object apart by.
     fn what(&self) -> What;
 
@@ -81,6 +87,7 @@ pub(crate) trait Kind:
             object: self.object_key(),
             needs: self.needs().into_iter().map(|what| self.key_of(what)).collect(),
             birth: (created, self.uid().unwrap_or_default()),
+            keeps: self.meta().deletion_timestamp.is_none() && self.flaw().is_none(),
         }
     }
 }

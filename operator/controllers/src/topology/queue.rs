@@ -12,8 +12,17 @@ use crate::verdict::{Reason, Verdict};
 
 impl Kind for Queue {
     fn object(&self) -> Result<Object, Verdict> {
+        Ok(Object::Queue(operator_topology::Queue {
+            name: self.broker_name(),
+            durable: self.spec.durable,
+            auto_delete: self.spec.auto_delete,
+            arguments: arguments(&self.spec.declare_arguments())?,
+        }))
+    }
+
+    fn flaw(&self) -> Option<Verdict> {
         if self.spec.replicas > 1 {
-            return Err(Verdict::new(
+            return Some(Verdict::new(
                 Reason::ReplicationUnavailable,
                 format!(
                     "spec.replicas: {} asks for a mirrored queue, which this release cannot provide: set it to 1",
@@ -21,12 +30,7 @@ impl Kind for Queue {
                 ),
             ));
         }
-        Ok(Object::Queue(operator_topology::Queue {
-            name: self.broker_name(),
-            durable: self.spec.durable,
-            auto_delete: self.spec.auto_delete,
-            arguments: arguments(&self.spec.declare_arguments())?,
-        }))
+        self.object().err()
     }
 
     fn what(&self) -> What {
@@ -45,5 +49,19 @@ impl Kind for Queue {
         let status =
             QueueStatus { topology: common.clone(), leader: member.map(ToOwned::to_owned) };
         serde_json::to_value(status).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use operator_api::queue::QueueSpec;
+
+    use super::*;
+
+    #[test]
+    fn a_queue_whose_manifest_became_impossible_can_still_be_removed() {
+        let queue = Queue::new("billing", QueueSpec { replicas: 3, ..QueueSpec::default() });
+        assert_eq!(queue.flaw().map(|flaw| flaw.reason), Some(Reason::ReplicationUnavailable));
+        assert!(matches!(queue.object(), Ok(Object::Queue(queue)) if queue.name == "billing"));
     }
 }

@@ -15,8 +15,8 @@ use tracing::instrument;
 use crate::context::Context;
 use crate::memory::Memory;
 use crate::named::Named;
-use crate::registry::{Broker, Notice};
-use crate::topology::claim::Claims;
+use crate::registry::{Broker, Cluster, Notice};
+use crate::topology::claim::{Claims, Rival};
 use crate::topology::decision::{Decision, Facts, Release};
 use crate::topology::kind::Kind;
 use crate::topology::outcome::{feat, obstacle, refusal, story};
@@ -84,6 +84,10 @@ impl Reconciler {
             }
             None => true,
         };
+        let rivals = match &cluster {
+            Some(found) => self.rivals(key, &cluster_name, found).await?,
+            None => Vec::new(),
+        };
         let status = resource.topology_status();
         let forced = resource.annotations().get(FORCE_DELETE_ANNOTATION);
         Ok(Facts {
@@ -93,13 +97,31 @@ impl Reconciler {
             retain: resource.deletion_policy() == DeletionPolicy::Retain,
             programmed: status.epoch.is_some(),
             foreign: is_foreign(&status),
-            flaw: resource.object().err(),
-            rival: self.claims.rival(key),
-            shared: self.claims.is_shared(key),
+            flaw: resource.flaw(),
+            shared: rivals.iter().any(|rival| rival.keeps),
+            rival: rivals.into_iter().find(|rival| rival.older).map(|rival| rival.resource),
             cluster_name,
             cluster,
             allowed,
         })
+    }
+
+    /// The other resources that stand for the same object and may: what a namespace says that the cluster does not
+    /// allow neither takes an object from anybody nor keeps it.
+    async fn rivals(
+        &self,
+        key: &Named,
+        cluster_name: &Named,
+        cluster: &Cluster,
+    ) -> Result<Vec<Rival>, kube::Error> {
+        let mut rivals = Vec::new();
+        for rival in self.claims.rivals(key) {
+            let namespace = &rival.resource.namespace;
+            if self.context.allows(cluster_name, &cluster.access, namespace).await? {
+                rivals.push(rival);
+            }
+        }
+        Ok(rivals)
     }
 
     /// Ensures the object. The finalizer comes first: nothing is in a broker that would be forgotten.

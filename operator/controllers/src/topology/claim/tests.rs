@@ -16,7 +16,7 @@ fn queue(name: &str) -> ObjectKey {
 
 fn claim(object: ObjectKey, second: i64, needs: Vec<ObjectKey>) -> Claim {
     let time = Timestamp::from_second(second).unwrap();
-    Claim { object, needs, birth: (time, format!("uid-{second}")) }
+    Claim { object, needs, birth: (time, format!("uid-{second}")), keeps: true }
 }
 
 #[test]
@@ -26,14 +26,18 @@ fn the_oldest_claim_wins() {
     claims.insert(&named("old"), claim(queue("billing"), 1, vec![]));
     claims.insert(&named("other"), claim(queue("audit"), 0, vec![]));
 
-    assert_eq!(claims.rival(&named("young")), Some(named("old")));
-    assert_eq!(claims.rival(&named("old")), None);
-    assert_eq!(claims.rival(&named("other")), None);
-    assert_eq!(claims.rival(&named("unknown")), None);
-    assert!(claims.is_shared(&named("old")) && !claims.is_shared(&named("other")));
+    let rivals = |name| claims.rivals(&named(name));
+    let rival = |name, older, keeps| vec![Rival { resource: named(name), older, keeps }];
+    assert_eq!(rivals("young"), rival("old", true, true));
+    assert_eq!(rivals("old"), rival("young", false, true));
+    assert_eq!((rivals("other"), rivals("unknown")), (vec![], vec![]));
+
+    let going = Claim { keeps: false, ..claim(queue("billing"), 2, vec![]) };
+    claims.insert(&named("young"), going);
+    assert_eq!(rivals("old"), rival("young", false, false), "it will not keep the object");
 
     claims.remove(&named("old"));
-    assert_eq!(claims.rival(&named("young")), None, "the next in age takes over");
+    assert_eq!(rivals("young"), vec![], "the next in age takes over");
 }
 
 #[test]
