@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use broker_core::id::QueueId;
+use broker_core::id::{MessageId, QueueId};
 use broker_core::queue::{Changes, Counts, Queue};
 use broker_core::time::Timestamp;
 
@@ -81,12 +81,14 @@ impl Slot {
             return None;
         }
         let moved_to = journal.file();
-        for (first, end) in self.whereabouts.up_to(file) {
-            for entered in self.queue.remembered(first, end) {
-                journal.publish(id, &entered);
+        if let Some(mut census) = self.whereabouts.census(file) {
+            for entered in self.queue.remembered(MessageId(0), MessageId(u64::MAX)) {
+                if census.counts(entered.id) {
+                    journal.publish(id, &entered);
+                }
             }
+            self.whereabouts = census.moved(moved_to);
         }
-        self.whereabouts.moved(file, moved_to);
         let (last, delivered) = self.queue.marks();
         Some(Mark { last, delivered })
     }
