@@ -155,6 +155,8 @@ impl Host {
                 link.send(Event::Farewell);
             }
             Work::Survey(answer) => {
+                // Who stops the node asks to know that the log has everything.
+                self.journal.commit();
                 let counts = self.queues.iter().map(|(id, slot)| (*id, slot.queue.counts()));
                 // The asker may have gone; then nobody wants to know.
                 let _ = answer.send(counts.collect());
