@@ -169,6 +169,16 @@ impl Store {
         self.log.disk_bytes()
     }
 
+    /// Bytes that can be put in line before the log needs another file.
+    pub(crate) fn room(&self) -> u64 {
+        self.log.room()
+    }
+
+    /// Bytes on disk that the log's next files will take over.
+    pub(crate) fn spare_bytes(&self) -> u64 {
+        self.log.spare_bytes()
+    }
+
     /// The oldest log file.
     pub(crate) fn oldest_file(&self) -> Option<u32> {
         self.log.oldest_file()

@@ -207,6 +207,18 @@ impl<F: FileSystem> Log<F> {
         self.shared.files.count() as u64 * u64::from(self.shared.options.file_len)
     }
 
+    /// Bytes of the files that are kept to become log files.
+    #[must_use]
+    pub fn spare_bytes(&self) -> u64 {
+        self.shared.files.spares() as u64 * u64::from(self.shared.options.file_len)
+    }
+
+    /// Bytes between [`Log::tail`] and the end of its file.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        u64::from(self.shared.options.file_len.saturating_sub(self.tail().offset()))
+    }
+
     /// Writes what is in line and ends the thread. Appending fails from now on.
     pub fn close(&self) {
         self.shared.close();

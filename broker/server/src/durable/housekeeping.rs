@@ -6,15 +6,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use broker_core::id::QueueId;
 use broker_storage::fs::FileSystem;
 use broker_storage::fs::real::RealFs;
 use broker_storage::position::Position;
 use tokio::sync::oneshot;
 use tokio::time::{self, MissedTickBehavior};
 
-use crate::durable::contents::Contents;
+use crate::durable::contents::{Contents, Mark};
 use crate::mailbox::Sender;
 use crate::node::Node;
 use crate::shard::work::Work;
@@ -25,6 +27,12 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes of log files that are always allowed.
 const LOG_BUDGET: u64 = 256 << 20;
 
+/// How long to wait for the log to write what was put in line.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait before the snapshot is tried again.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
 /// Looks after the log and the disk for as long as the node runs.
 pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, disk_watermark: u64) {
     let mut ticks = time::interval(INTERVAL);
@@ -32,7 +40,7 @@ pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, disk_watermark: u6
     loop {
         ticks.tick().await;
         watch_disk(&node, &data_dir, disk_watermark);
-        while node.store.log_bytes() > LOG_BUDGET.max(2 * node.memory.used()) {
+        while has_long_log(&node) {
             if !give_up_oldest(&node).await {
                 break;
             }
@@ -43,8 +51,22 @@ pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, disk_watermark: u6
 fn watch_disk(node: &Node, data_dir: &Path, watermark: u64) {
     // A file system that does not say how full it is still says when it is full.
     let available = RealFs.available(data_dir).unwrap_or(u64::MAX);
+    // The log takes its next files from its spare ones.
+    let available = available.saturating_add(node.store.spare_bytes());
     let low = available < watermark || node.store.space_low();
     node.set_disk_low(low, available);
+}
+
+fn has_long_log(node: &Node) -> bool {
+    let low = node.disk_low.load(Ordering::Relaxed);
+    is_too_long(node.store.log_bytes(), node.memory.used(), low, node.store.room())
+}
+
+/// Whether the log is to be made shorter. On a disk that is nearly full it is as short as it can be,
+/// as long as what waits surely fits behind what the last file holds: there may never be another.
+fn is_too_long(log: u64, waiting: u64, low: bool, room: u64) -> bool {
+    let waiting = 2 * waiting;
+    log > LOG_BUDGET.max(waiting) || (low && waiting <= room)
 }
 
 /// Gives up the oldest log file. Returns whether there is one less.
@@ -53,20 +75,13 @@ async fn give_up_oldest(node: &Arc<Node>) -> bool {
     else {
         return false;
     };
-    let mut marks = Vec::new();
-    let ask = |shard: &Sender<Work>| {
-        let (answer, marks) = oneshot::channel();
-        shard.send(Work::Relocate { file, answer });
-        marks
-    };
-    let answers: Vec<_> = node.shards.iter().map(ask).collect();
-    for answer in answers {
-        // A shard that is gone takes the process with it.
-        let Ok(of_shard) = answer.await else { return false };
-        marks.extend(of_shard);
-    }
-    node.store.flushed().await;
+    let Some(marks) = relocate(node, file).await else { return false };
     let (topology, topology_from, next_queue) = node.directory.inventory();
+    // What the snapshot says is in the log as well, and so later changes lie behind its places even
+    // if the process ends now. On a full disk that may not come to be.
+    if time::timeout(PATIENCE, node.store.flushed()).await.is_err() {
+        return false;
+    }
     let log_from = Position::new(file + 1, 0);
     let contents = Contents { log_from, topology_from, next_queue, topology, marks };
     let store = Arc::clone(&node.store);
@@ -74,8 +89,50 @@ async fn give_up_oldest(node: &Arc<Node>) -> bool {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::error!(%error, "the snapshot could not be written, the log grows meanwhile");
+            time::sleep(AFTER_FAILURE).await;
             false
         }
         Err(_) => false,
+    }
+}
+
+/// Has every shard record again what is only in `file` of the log or before. Returns how far the
+/// queues have come; none if a shard is gone, which takes the process with it.
+async fn relocate(node: &Node, file: u32) -> Option<Vec<(QueueId, Mark)>> {
+    let ask = |shard: &Sender<Work>| {
+        let (answer, marks) = oneshot::channel();
+        shard.send(Work::Relocate { file, answer });
+        marks
+    };
+    let answers: Vec<_> = node.shards.iter().map(ask).collect();
+    let mut marks = Vec::new();
+    for answer in answers {
+        marks.extend(answer.await.ok()?);
+    }
+    Some(marks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_makes_the_log_short() {
+        const MIB: u64 = 1 << 20;
+        #[rustfmt::skip]
+        let cases = [
+            // log, waiting, low, room, too long
+            (256,   0, false, 64, false),
+            (320,   0, false, 64, true),
+            (320, 200, false, 64, false),
+            (192,   0, true,  64, true),
+            (192,  30, true,  64, true),
+            (192,  60, true,  64, false),
+            (192,   0, true,   0, true),
+        ];
+        for (log, waiting, low, room, expected) in cases {
+            let got = is_too_long(log * MIB, waiting * MIB, low, room * MIB);
+            assert_eq!(got, expected, "{log} MiB of log, {waiting} MiB waiting, low: {low}");
+        }
     }
 }

@@ -89,6 +89,11 @@ impl<F: FileSystem> Files<F> {
         self.state().open.len()
     }
 
+    /// How many spare files there are.
+    pub(crate) fn spares(&self) -> usize {
+        self.state().spares.len()
+    }
+
     /// The files' numbers, oldest first.
     pub(crate) fn numbers(&self) -> Vec<u32> {
         self.state().open.keys().copied().collect()
