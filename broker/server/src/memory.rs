@@ -30,18 +30,26 @@ impl Memory {
         if bytes == 0 {
             return None;
         }
-        let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let above = self.above.load(Ordering::Relaxed);
-        let crossed = match above {
-            false if used > self.watermark => true,
-            true if used < self.resume => false,
-            _ => return None,
+        self.used.fetch_add(bytes, Ordering::SeqCst);
+        let mut reported = None;
+        // Of several shards that see the crossing, one reports it. It looks again afterwards: what
+        // another shard gave back meanwhile was not yet a crossing for that one, and may be the last
+        // change for long.
+        while let Some(crossed) = self.crossing() {
+            reported = Some(crossed);
+        }
+        reported
+    }
+
+    /// Takes note of a crossing, if there is one that nobody took note of.
+    fn crossing(&self) -> Option<bool> {
+        let used = self.used.load(Ordering::SeqCst);
+        let above = self.above.load(Ordering::SeqCst);
+        let crossed = if above { used >= self.resume } else { used > self.watermark };
+        let exchanged = || {
+            self.above.compare_exchange(above, crossed, Ordering::SeqCst, Ordering::SeqCst).is_ok()
         };
-        // Of several shards that see the crossing, one reports it.
-        self.above
-            .compare_exchange(above, crossed, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-            .then_some(crossed)
+        (crossed != above && exchanged()).then_some(crossed)
     }
 
     /// Whether publishers are blocked.
