@@ -212,6 +212,9 @@ impl Task {
         self.socket.release_idle(self.now);
         self.profile.channels.store(self.session.channels() as u64, Ordering::Relaxed);
         self.outgoing.send(&self.node, &self.link, &mut self.budget);
+        if self.session.is_closed() && self.farewells.is_none() && self.question.is_none() {
+            self.say_farewell();
+        }
     }
 
     fn may_read(&mut self) -> bool {

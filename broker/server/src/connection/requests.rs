@@ -164,19 +164,23 @@ impl Task {
         }
     }
 
-    /// The session is over: its exclusive queues go, and every shard is asked for what is still on its
-    /// way here, so that messages delivered to nobody go back.
+    /// The session is over: its exclusive queues go.
     fn closed(&mut self) {
         let connection = self.session.id();
         let ended = Command::ConnectionClosed { connection };
         if let Ok(changed) = self.node.directory.change(ended, |_| {}) {
             self.node.remove_queues(changed.outcome);
         }
-        self.outgoing.send(&self.node, &self.link, &mut self.budget);
+        self.cut = Some(self.now.after(super::LAST_WORDS_MS));
+    }
+
+    /// Asks every shard for what is still on its way here, so that messages delivered to nobody go
+    /// back. To be called once, when the session is over, all it had to say was sent and no question
+    /// is under way: the answer may be a subscription, which goes on delivering until it is ended.
+    pub(super) fn say_farewell(&mut self) {
         for shard in &self.node.shards {
             shard.send(Work::Farewell(self.link.clone()));
         }
         self.farewells = Some(self.node.shards.len());
-        self.cut = Some(self.now.after(super::LAST_WORDS_MS));
     }
 }
