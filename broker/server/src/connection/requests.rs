@@ -75,6 +75,9 @@ impl Task {
 
     /// The requests that are answered: by the topology at once, or by a queue's shard.
     fn change_or_ask(&mut self, request: Request) {
+        if !self.session.is_asking() {
+            return self.answer(Answer::Done);
+        }
         let connection = self.session.id();
         let vhost = self.vhost.clone();
         match request {

@@ -78,6 +78,13 @@ impl Connection {
         }
     }
 
+    /// Whether the request under way is still wanted. It is not once its channel or the connection
+    /// has closed, as an earlier publish being refused closes it: then it is not to be carried out,
+    /// and any answer will do.
+    pub fn is_asking(&self) -> bool {
+        self.awaited.as_ref().is_some_and(|awaited| self.is_wanted(awaited))
+    }
+
     /// Whether the connection, and the channel that asked, are still open.
     fn is_wanted(&self, awaited: &Awaited) -> bool {
         match awaited {

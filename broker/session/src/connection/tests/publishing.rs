@@ -9,7 +9,7 @@ use broker_protocol::reply::ReplyCode;
 use bytes::BytesMut;
 
 use super::{Driver, message, publish};
-use crate::request::{PublishId, Request};
+use crate::request::{Answer, PublishId, Request};
 
 /// Publishes on channel 1 and returns the publish's id.
 fn published(driver: &mut Driver) -> PublishId {
@@ -112,6 +112,24 @@ fn a_refused_publish_closes_its_channel() {
     assert!(!driver.connection.is_open(id));
     driver.publish(1, "e", "k", b"ignored until the client knows");
     assert_eq!(driver.asked(), [""; 0]);
+}
+
+#[test]
+fn what_comes_after_a_refused_publish_is_not_asked_for() {
+    let mut driver = Driver::running();
+    driver.publish(1, "e", "k", b"hello");
+    driver.send(1, basic::Get { queue: "q", no_ack: true });
+    assert!(driver.connection.is_asking());
+    let Request::Publish(publish) = driver.requests.remove(0) else { panic!() };
+    let refusal = Refusal::new(ReplyCode::NotFound, "no exchange 'e' in vhost '/'");
+    driver.connection.refuse(publish.id, refusal, &mut driver.requests);
+    assert!(!driver.connection.is_asking());
+    driver.output();
+    driver.answer(Answer::Done);
+    assert_eq!(driver.output(), [""; 0]);
+    driver.send(1, channel::CloseOk {});
+    driver.send(1, channel::Open {});
+    assert_eq!(driver.output(), ["1: channel.open-ok"]);
 }
 
 #[test]
