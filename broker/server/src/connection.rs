@@ -39,7 +39,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use crate::clock;
-use crate::connection::budget::Budget;
+use crate::connection::budget::{Budget, Unwritten};
 use crate::connection::outgoing::Outgoing;
 use crate::connection::publish::Refused;
 use crate::connection::questions::Open;
@@ -66,6 +66,8 @@ struct Task {
     mailbox: Receiver<Event>,
     outgoing: Outgoing,
     budget: Budget,
+    /// Unwritten bytes that count against the node's memory.
+    unwritten: Unwritten,
     /// The question under way, whose answer the session waits for.
     question: Option<Open>,
     /// The answer that is held back until the log has what it speaks of.
@@ -137,6 +139,7 @@ impl Task {
             socket: Socket::new(stream, node.write_stall),
             outgoing: Outgoing::new(node.shards.len()),
             budget: Budget::default(),
+            unwritten: Unwritten::default(),
             question: None,
             recording: None,
             answered: false,
@@ -214,6 +217,16 @@ impl Task {
         self.outgoing.send(&self.node, &self.link, &mut self.budget);
         if self.session.is_closed() && self.farewells.is_none() && self.question.is_none() {
             self.say_farewell();
+        }
+        self.count_unwritten();
+    }
+
+    /// Counts what waits for a client that does not read against the node's memory.
+    fn count_unwritten(&mut self) {
+        let waiting = self.session.output().len().saturating_sub(LITTLE_OUTPUT);
+        let change = self.unwritten.becomes(waiting);
+        if let Some(blocked) = self.node.memory.change(change) {
+            self.node.block_publishers(blocked);
         }
     }
 
@@ -297,6 +310,9 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
+        if let Some(blocked) = self.node.memory.change(self.unwritten.becomes(0)) {
+            self.node.block_publishers(blocked);
+        }
         self.node.registry.remove(self.session.id());
         self.node.metrics.connections_closed.inc();
     }
