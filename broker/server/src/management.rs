@@ -6,9 +6,10 @@
 mod json;
 mod node;
 mod objects;
+mod patience;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
@@ -21,7 +22,14 @@ use base64::prelude::BASE64_STANDARD;
 use broker_api::Failure;
 use tokio::net::TcpListener;
 
+use crate::management::patience::{Limited, Peer};
 use crate::node::Node;
+
+/// HTTP connections that a listener has at a time; more wait to be accepted.
+const MOST_CONNECTIONS: usize = 256;
+
+/// How long a client may take to send a request, or be silent after an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves the management API and the probes.
 pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
@@ -59,7 +67,8 @@ pub(crate) async fn serve_metrics(node: Arc<Node>, listener: TcpListener) {
 }
 
 async fn run(listener: TcpListener, router: Router) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let listener = Limited::new(listener, MOST_CONNECTIONS, PATIENCE);
+    let service = router.into_make_service_with_connect_info::<Peer>();
     if let Err(error) = axum::serve(listener, service).await {
         tracing::error!(%error, "an HTTP listener failed");
     }
@@ -72,7 +81,7 @@ struct User(String);
 /// Lets requests with the right credentials pass.
 async fn guard(
     State(node): State<Arc<Node>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
 ) -> Response {

@@ -1,0 +1,149 @@
+//! HTTP connections that cannot be held for ever, nor be so many that none is left for AMQP.
+//!
+//! A request has to be there in full soon after its connection was accepted or the last answer was
+//! written, and an answer has to be taken; whoever is slower is cut off. So neither idle connections
+//! nor requests sent a byte at a time use up the process's file descriptors.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep};
+
+/// A listener with a limit, whose connections are [`Impatient`].
+#[derive(Debug)]
+pub(super) struct Limited {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    patience: Duration,
+}
+
+/// A connection that fails when nothing was written for too long.
+#[derive(Debug)]
+pub(super) struct Impatient {
+    stream: TcpStream,
+    patience: Duration,
+    deadline: Pin<Box<Sleep>>,
+    /// Given back when the connection ends.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+// === impl Limited ===
+
+impl Limited {
+    /// At most `most` connections at a time; each may take `patience` for a request or an answer.
+    pub(super) fn new(listener: TcpListener, most: usize, patience: Duration) -> Self {
+        Self { listener, places: Arc::new(Semaphore::new(most)), patience }
+    }
+}
+
+impl Listener for Limited {
+    type Io = Impatient;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Impatient, SocketAddr) {
+        // The semaphore is never closed, so there is always a place in the end.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let (stream, peer) = Listener::accept(&mut self.listener).await;
+        let deadline = Box::pin(tokio::time::sleep(self.patience));
+        (Impatient { stream, patience: self.patience, deadline, _place: place }, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+// === impl Impatient ===
+
+impl Impatient {
+    /// What comes of an attempt: one that has to wait fails once the deadline has passed.
+    fn in_time<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if attempt.is_ready() {
+            return attempt;
+        }
+        ready!(self.deadline.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client is too slow")))
+    }
+
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if matches!(attempt, Poll::Ready(Ok(_))) {
+            self.deadline.as_mut().reset(Instant::now() + self.patience);
+        }
+        self.in_time(cx, attempt)
+    }
+}
+
+impl AsyncRead for Impatient {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let attempt = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        self.in_time(cx, attempt)
+    }
+}
+
+impl AsyncWrite for Impatient {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let attempt = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(cx, attempt)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let attempt = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.wrote(cx, attempt)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+// === impl Peer ===
+
+impl Connected<IncomingStream<'_, Limited>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Limited>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+#[cfg(test)]
+mod tests;
