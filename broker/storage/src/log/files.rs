@@ -67,7 +67,13 @@ impl<F: FileSystem> Files<F> {
                 }
                 Name::Spare(number) => {
                     state.next_spare = state.next_spare.max(number + 1);
-                    state.spares.push(path);
+                    let file = fs.open(&path, false).map_err(io("open", &path))?;
+                    if file.size().map_err(io("measure", &path))? < u64::from(file_len) {
+                        // One that was not finished: its space is not its own.
+                        fs.remove(&path).map_err(io("remove", &path))?;
+                    } else {
+                        state.spares.push(path);
+                    }
                 }
                 Name::Foreign => {}
             }

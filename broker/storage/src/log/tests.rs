@@ -14,7 +14,7 @@ use super::{recovery::Opened, writer::Step, *};
 use crate::{
     batch::Batch,
     fs::{
-        self,
+        self, File,
         memory::{Call, Dice, Fault, MemoryFs},
     },
     record::Record,
@@ -376,4 +376,18 @@ fn numbers_never_fall_behind_the_snapshot() {
         opened.log.append(batch(number, 1, 100)).unwrap();
         opened.log.writer().step().unwrap();
     }
+}
+
+/// A spare file that was not finished when the process ended has no space of its own: on a full
+/// disk it would fail the write, which ends the log, instead of making it wait.
+#[test]
+fn half_a_spare_file_is_not_used() {
+    let fs = MemoryFs::default();
+    let log = open(&fs).unwrap().0.log;
+    let half = fs.open(&log.shared.options.dir.join("spare-0000000003"), true).unwrap();
+    File::allocate(&half, 4096).unwrap();
+    let log = open(&fs).unwrap().0.log;
+    fs.set_capacity(12 << 10);
+    log.append(batch(0, 1, 9000)).unwrap();
+    assert_eq!(log.writer().step().unwrap(), Step::NoSpace);
 }
