@@ -22,7 +22,8 @@
 //!   send [`Command::Expire`] when it comes.
 //! - When someone declares the queue again: [`Command::Touch`].
 //! - About once a second while messages are held: [`Queue::release_buffers`].
-//! - [`Effect::DeadLetter`]: route the message like any other and publish it where it goes.
+//! - [`Effect::DeadLetter`]: route the message like any other and publish it where it goes; then
+//!   [`Queue::landed`].
 //!
 //! Pure state: see [`Queue::apply`].
 
@@ -39,6 +40,7 @@ mod redelivery;
 mod settings;
 mod subscriptions;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -73,6 +75,8 @@ pub struct Queue {
     last_used: Option<Timestamp>,
     /// The largest id of a logged message that was ever handed out.
     delivered: MessageId,
+    /// Messages on their way to a dead-letter exchange that a log has to know until they are there.
+    dying: BTreeSet<MessageId>,
     /// Of a durable queue, what a log does not know yet.
     changes: Option<Box<Changes>>,
     deleted: bool,
@@ -120,6 +124,7 @@ impl Queue {
             consumers: Consumers::new(settings.single_active),
             last_used: None,
             delivered: MessageId(0),
+            dying: BTreeSet::new(),
             changes: settings.durable.then(Box::default),
             deleted: false,
             settings,
@@ -317,6 +322,7 @@ impl Queue {
         self.held = HashMap::new();
         self.held_retained = 0;
         self.held_body_bytes = 0;
+        self.dying = BTreeSet::new();
         self.changes = None;
         effects.push(Effect::Deleted { messages: self.ready.clear(), reason });
     }

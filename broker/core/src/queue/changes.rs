@@ -3,10 +3,8 @@
 //! Only persistent messages in durable queues are ever told of. A message that came and went between
 //! two questions is not told of at all: nobody can have relied on its being on disk.
 //!
-//! A message that leaves for a dead-letter exchange is not gone yet: the caller says so with its own
-//! record once the copies are as safe as the original was ([`Effect::DeadLetter`]'s `id`).
-//!
-//! [`Effect::DeadLetter`]: crate::queue::Effect::DeadLetter
+//! A message that leaves for a dead-letter exchange is not gone yet, not even by a purge: see
+//! [`Queue::landed`].
 
 use std::sync::Arc;
 
@@ -45,7 +43,7 @@ pub struct Entered {
 pub struct Purged {
     /// The last id that was given out when it happened.
     pub up_to: MessageId,
-    /// Those that were with consumers then, in order.
+    /// Those that were with consumers then, or on their way to a dead-letter exchange, in order.
     pub survivors: Vec<MessageId>,
 }
 
@@ -152,6 +150,16 @@ impl Queue {
         self.ready.iter().chain(held).filter(wanted).map(Entered::from)
     }
 
+    /// The copies of a dead message ([`Effect::DeadLetter`]'s `id`) are as safe as the original was:
+    /// that is gone now, and not before.
+    ///
+    /// [`Effect::DeadLetter`]: crate::queue::Effect::DeadLetter
+    pub fn landed(&mut self, id: MessageId) {
+        if let (true, Some(changes)) = (self.dying.remove(&id), &mut self.changes) {
+            changes.gone.push(id);
+        }
+    }
+
     /// Whether a log has to know messages like this one.
     pub(super) fn is_logged(&self, message: &Message) -> bool {
         self.changes.is_some() && message.properties().is_persistent()
@@ -181,7 +189,7 @@ impl Queue {
     pub(super) fn note_purged(&mut self) {
         if let Some(changes) = &mut self.changes {
             let up_to = MessageId(self.last_id);
-            let mut survivors: Vec<_> = self.held.keys().copied().collect();
+            let mut survivors: Vec<_> = self.held.keys().chain(&self.dying).copied().collect();
             survivors.sort_unstable();
             changes.gone.clear();
             changes.purged = Some(Purged { up_to, survivors });

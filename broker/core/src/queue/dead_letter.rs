@@ -56,6 +56,7 @@ impl Queue {
         match self.dead(&entry.message, reason, now) {
             Some(message) => {
                 let id = entry.logged.then_some(entry.id);
+                self.dying.extend(id);
                 effects.push(Effect::DeadLetter { id, message });
             }
             None => self.note_gone(entry),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker_core::id::{MessageId, QueueId};
+use broker_core::id::QueueId;
 use broker_core::queue::{Changes, Entered};
 use broker_storage::batch::Batch;
 use broker_storage::fs::real::RealFs;
@@ -50,11 +50,6 @@ impl Journal {
         if self.batch.len() >= FULL {
             self.commit();
         }
-    }
-
-    /// A message has left a queue.
-    pub(crate) fn gone(&mut self, queue: QueueId, id: MessageId) {
-        message_record::push_progress(&mut self.batch, queue, MessageId::default(), &[id]);
     }
 
     /// The log file that what is recorded now goes to, or a later one.

@@ -142,8 +142,9 @@ impl Host {
                 }
             }
             Work::Landed { queue, id } => {
-                if self.queues.contains_key(&queue) {
-                    self.journal.gone(queue, id);
+                if let Some(slot) = self.queues.get_mut(&queue) {
+                    slot.queue.landed(id);
+                    self.account(queue);
                 }
             }
             Work::Relocate { file, answer } => {
@@ -155,8 +156,6 @@ impl Host {
                 link.send(Event::Farewell);
             }
             Work::Survey(answer) => {
-                // Who stops the node asks to know that the log has everything.
-                self.journal.commit();
                 let counts = self.queues.iter().map(|(id, slot)| (*id, slot.queue.counts()));
                 // The asker may have gone; then nobody wants to know.
                 let _ = answer.send(counts.collect());
