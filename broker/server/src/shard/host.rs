@@ -206,7 +206,11 @@ impl Host {
             Item::Command { queue, command } => {
                 match &command {
                     Command::Ack { ids } => self.tally.acknowledged += ids.len() as u64,
-                    Command::Unsubscribe { consumer } => drop(self.outboxes.remove(*consumer)),
+                    Command::Unsubscribe { consumer } => {
+                        // What it was handed a moment ago still goes to its connection, which gives it back.
+                        self.carry_out(queue, None);
+                        self.outboxes.remove(*consumer);
+                    }
                     _ => {}
                 }
                 self.apply(queue, command);
