@@ -4,6 +4,7 @@ use broker_core::id::ConsumerId;
 use broker_core::name::Name;
 use broker_core::time::Timestamp;
 use broker_protocol::method::{Method, basic, queue};
+use broker_protocol::reply::ReplyCode;
 
 use crate::channel::unacked::Held;
 use crate::connection::delivery::Consumer;
@@ -63,7 +64,11 @@ impl Connection {
                 self.send(0, broker_protocol::method::connection::UpdateSecretOk {});
             }
             (Awaited::Vhost, Answer::Done) => self.opened(),
-            (Awaited::Secret | Awaited::Vhost, Answer::Refused(refusal)) => {
+            (Awaited::Secret, Answer::Refused(_)) => {
+                let text = "New secret was refused by one of the backends";
+                self.fail(Fault::connection(ReplyCode::NotAllowed, text), (10, 70), requests);
+            }
+            (Awaited::Vhost, Answer::Refused(refusal)) => {
                 self.fail(refusal.into(), (10, 40), requests);
             }
             (Awaited::Method { channel, method, .. }, Answer::Refused(refusal)) => {
