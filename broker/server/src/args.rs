@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-use crate::size::Size;
+use crate::size::{NotASize, Size};
 
 /// Warren, an AMQP 0-9-1 message broker.
 ///
@@ -79,8 +79,9 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(1..))]
     pub channel_max: u16,
 
-    /// Largest message body that is accepted, as in 16MiB.
-    #[arg(long, env = "WARREN_MAX_MESSAGE_SIZE", value_name = "SIZE", default_value = "16MiB")]
+    /// Largest message body that is accepted, as in 16MiB; 32MiB at most.
+    #[arg(long, env = "WARREN_MAX_MESSAGE_SIZE", value_name = "SIZE", default_value = "16MiB",
+          value_parser = message_size)]
     pub max_message_size: Size,
 
     /// Most connections at one time; one more is closed at once.
@@ -150,6 +151,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// What fits in one file of the log, with all that may be written together with it.
+const LARGEST_MESSAGE: u64 = 32 << 20;
+
+fn message_size(text: &str) -> Result<Size, String> {
+    let size: Size = text.parse().map_err(|error: NotASize| error.to_string())?;
+    let fits = size.0 <= LARGEST_MESSAGE;
+    fits.then_some(size).ok_or_else(|| "messages of more than 32MiB are not stored".to_owned())
+}
+
 // === impl Args ===
 
 impl Args {
@@ -177,6 +187,14 @@ mod tests {
             assert!(argument.get_help().is_some(), "{name} has no help");
             let twin = format!("WARREN_{}", name.to_uppercase());
             assert_eq!(argument.get_env().and_then(|env| env.to_str()), Some(twin.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_message_that_does_not_fit_the_log_is_refused() {
+        for (size, fits) in [("1KiB", true), ("32MiB", true), ("33MiB", false), ("many", false)] {
+            let args = ["warren-broker", "--max-message-size", size];
+            assert_eq!(Args::try_parse_from(args).is_ok(), fits, "{size}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker_core::id::QueueId;
+use broker_core::id::{MessageId, QueueId};
 use broker_core::queue::{Changes, Entered};
 use broker_storage::batch::Batch;
 use broker_storage::fs::real::RealFs;
@@ -13,6 +13,9 @@ use crate::durable::message_record;
 
 /// From this many bytes on a batch is handed over though more may come.
 const FULL: usize = 4 << 20;
+
+/// Messages that one record says are gone, at most: a whole queue may expire at once.
+const AT_ONCE: usize = 64 << 10;
 
 /// Where one shard's changes are recorded.
 #[derive(Debug)]
@@ -38,15 +41,23 @@ impl Journal {
         if let Some(purged) = &changes.purged {
             message_record::push_purge(&mut self.batch, queue, purged);
         }
-        if !changes.gone.is_empty() || changes.delivered.is_some() {
-            let delivered = changes.delivered.unwrap_or_default();
-            message_record::push_progress(&mut self.batch, queue, delivered, &changes.gone);
+        let delivered = changes.delivered.unwrap_or_default();
+        if changes.gone.is_empty() && changes.delivered.is_some() {
+            message_record::push_progress(&mut self.batch, queue, delivered, &[]);
+        }
+        for gone in changes.gone.chunks(AT_ONCE) {
+            message_record::push_progress(&mut self.batch, queue, delivered, gone);
+            self.commit_if_full();
         }
     }
 
     /// A message is in a queue; it may have been recorded before.
     pub(crate) fn publish(&mut self, queue: QueueId, entered: &Entered) {
         message_record::push_publish(&mut self.batch, queue, entered);
+        self.commit_if_full();
+    }
+
+    fn commit_if_full(&mut self) {
         if self.batch.len() >= FULL {
             self.commit();
         }
