@@ -35,6 +35,11 @@ fn pika_works_unchanged() {
 }
 
 #[test]
+fn pika_calls_and_is_answered() {
+    run("venv/bin/python", "rpc_with_pika.py");
+}
+
+#[test]
 fn aio_pika_works_unchanged() {
     run("venv/bin/python", "with_aio_pika.py");
 }

@@ -50,6 +50,7 @@ fn the_broker_presents_itself_as_clients_expect() {
         "connection.blocked",
         "authentication_failure_close",
         "per_consumer_qos",
+        "direct_reply_to",
     ] {
         assert_eq!(capabilities.get(name), Some(&Value::Bool(true)), "{name}");
     }

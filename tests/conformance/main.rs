@@ -19,4 +19,5 @@ mod queues;
 mod refusals;
 mod rig;
 mod routing;
+mod rpc;
 mod steady;

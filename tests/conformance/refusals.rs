@@ -114,6 +114,24 @@ fn of_queues() {
 }
 
 #[test]
+fn of_replies() {
+    #[rustfmt::skip]
+    let rules = [
+        Rule { because: "replies are not acknowledged", provoke: cases::consume_replies_with_ack,
+            scope: Channel, code: 406, text: "PRECONDITION_FAILED - reply consumer cannot acknowledge" },
+        Rule { because: "a channel has one consumer of replies", provoke: cases::consume_replies_twice,
+            scope: Channel, code: 406, text: "PRECONDITION_FAILED - reply consumer already set" },
+        Rule { because: "a request needs somebody who waits", provoke: cases::request_without_waiting,
+            scope: Channel, code: 406, text: "PRECONDITION_FAILED - fast reply consumer does not exist" },
+        Rule { because: "an address is not made by declaring it", provoke: cases::declare_an_address,
+            scope: Channel, code: 404, text: "NOT_FOUND - no queue 'amq.rabbitmq.reply-to.guess' in vhost '/'" },
+        Rule { because: "an address is not consumed from", provoke: cases::consume_from_an_address,
+            scope: Channel, code: 404, text: "NOT_FOUND - no queue 'amq.rabbitmq.reply-to.guess' in vhost '/'" },
+    ];
+    hold(&rules);
+}
+
+#[test]
 fn of_exchanges_and_bindings() {
     #[rustfmt::skip]
     let rules = [

@@ -19,6 +19,7 @@ mod login;
 mod outgoing;
 mod publish;
 mod questions;
+mod replies;
 mod requests;
 mod socket;
 
@@ -43,6 +44,7 @@ use crate::connection::budget::{Budget, Unwritten};
 use crate::connection::outgoing::Outgoing;
 use crate::connection::publish::Refused;
 use crate::connection::questions::Open;
+use crate::connection::replies::Inbox;
 use crate::connection::socket::Socket;
 use crate::link::{Event, Link};
 use crate::mailbox::{Receiver, mailbox};
@@ -68,6 +70,7 @@ struct Task {
     budget: Budget,
     /// Unwritten bytes that count against the node's memory.
     unwritten: Unwritten,
+    inbox: Inbox,
     /// The question under way, whose answer the session waits for.
     question: Option<Open>,
     /// The answer that is held back until the log has what it speaks of.
@@ -140,6 +143,7 @@ impl Task {
             outgoing: Outgoing::new(node.shards.len()),
             budget: Budget::default(),
             unwritten: Unwritten::default(),
+            inbox: Inbox::default(),
             question: None,
             recording: None,
             answered: false,
@@ -208,6 +212,9 @@ impl Task {
         self.perform();
         self.outgoing.send(&self.node, &self.link, &mut self.budget);
         self.write();
+        if self.session.output().len() < LITTLE_OUTPUT {
+            self.clear_inbox();
+        }
         if self.session.is_thirsty() && self.session.output().len() < LITTLE_OUTPUT {
             self.session.replenish(&mut self.requests);
             self.perform();

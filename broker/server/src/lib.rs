@@ -32,6 +32,7 @@ mod node;
 pub mod panic;
 mod random;
 mod registry;
+mod replies;
 pub mod server;
 mod shard;
 pub mod size;

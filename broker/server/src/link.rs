@@ -6,7 +6,7 @@ use broker_core::id::{ConnectionId, ConsumerId, MessageId};
 use broker_core::message::Message;
 use broker_core::queue::Counts;
 use broker_core::refusal::Refusal;
-use broker_session::{Delivery, PublishId};
+use broker_session::{Delivery, PublishId, Requester};
 
 use crate::mailbox::Sender;
 
@@ -25,6 +25,8 @@ struct Inner {
 pub(crate) enum Event {
     /// Messages for its consumers, in order.
     Deliveries(Vec<Delivery>),
+    /// A reply that came without a queue.
+    Answered(Requester, Message),
     /// Publishes that were dealt with.
     Settled(Settled),
     /// The answer to the one question it asked.

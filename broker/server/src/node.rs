@@ -24,6 +24,7 @@ use crate::mailbox::Sender;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::replies::Replies;
 use crate::shard::promises::Landing;
 use crate::shard::work::{Batch, Work};
 
@@ -34,6 +35,8 @@ pub(crate) struct Node {
     pub(crate) directory: Directory,
     pub(crate) store: Arc<Store>,
     pub(crate) registry: Registry,
+    /// Where replies go that need no queue.
+    pub(crate) replies: Replies,
     pub(crate) authenticator: Authenticator,
     pub(crate) memory: Memory,
     /// Whether the disk is too full for publishers.

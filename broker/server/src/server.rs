@@ -30,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::node::{Identity, Node};
 use crate::random;
 use crate::registry::Registry;
+use crate::replies::Replies;
 use crate::shard::work::Work;
 use crate::shard::{self, Accepted};
 use crate::stop;
@@ -135,6 +136,7 @@ fn build(
         store,
         disk_low: AtomicBool::new(false),
         registry: Registry::new(usize::try_from(args.max_connections).unwrap_or(usize::MAX)),
+        replies: Replies::default(),
         authenticator,
         memory: Memory::new(watermark),
         metrics: Metrics::default(),

@@ -19,6 +19,7 @@ use broker_core::name::Name;
 use crate::channel::confirms::Confirms;
 use crate::channel::content::Unfinished;
 use crate::channel::unacked::Unacked;
+use crate::connection::replies::Replies;
 use crate::request::Delivery;
 
 /// What a channel remembers.
@@ -42,6 +43,8 @@ pub(crate) struct Channel {
     pub(crate) held: VecDeque<Delivery>,
     /// Its consumers, by name.
     pub(crate) consumers: BTreeMap<Box<str>, ConsumerId>,
+    /// Its consumer of replies, one of those above.
+    pub(crate) replies: Option<Replies>,
     /// The queue declared last, which an empty name stands for.
     pub(crate) last_queue: Option<Name>,
 }
@@ -60,6 +63,7 @@ impl Channel {
             shared_prefetch: 0,
             held: VecDeque::new(),
             consumers: BTreeMap::new(),
+            replies: None,
             last_queue: None,
         }
     }

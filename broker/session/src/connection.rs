@@ -10,6 +10,7 @@ mod handshake;
 mod heartbeat;
 mod outcomes;
 mod publish;
+pub(crate) mod replies;
 mod topology;
 
 use std::sync::Arc;

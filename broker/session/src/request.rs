@@ -10,6 +10,10 @@ use broker_protocol::table::FieldTable;
 
 use crate::login::Login;
 
+/// The pseudo-queue that replies are consumed from, and that a request names as its `reply-to`. What
+/// the requests then say is this name, a dot and a secret.
+pub const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+
 /// One thing to do for the client. To be carried out in the order in which they come.
 ///
 /// Those that need an [`Answer`] say which; there is at most one of them under way, and none
@@ -60,6 +64,14 @@ pub enum Request {
         /// Options that the terms do not cover.
         arguments: FieldTable,
     },
+    /// Give the channel an address, [`REPLY_TO`] with a dot and a secret after it, and from then on
+    /// what is published to that address. [`Answer::AwaitingReplies`] or [`Answer::Refused`].
+    AwaitReplies(Requester),
+    /// Nothing more is to come for this address. No answer.
+    ForgoReplies {
+        /// The address.
+        address: Name,
+    },
     /// [`Answer::Got`], [`Answer::Empty`] or [`Answer::Refused`].
     Get {
         /// The queue.
@@ -107,6 +119,15 @@ pub enum Request {
     /// The connection is over: nothing more comes. Its consumers and held messages were given up
     /// before. Its exclusive queues have to go, and the socket once the output is written.
     Closed,
+}
+
+/// A channel that waits for replies, as its connection knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requester {
+    /// The channel.
+    pub(crate) channel: u16,
+    /// Its consumer of replies.
+    pub(crate) consumer: ConsumerId,
 }
 
 /// What is to become of a message that was delivered.
@@ -186,6 +207,11 @@ pub enum Answer {
     Consuming {
         /// The queue.
         queue: QueueId,
+    },
+    /// What is published to this address reaches the channel.
+    AwaitingReplies {
+        /// The address.
+        address: Name,
     },
     /// A message was taken.
     Got {

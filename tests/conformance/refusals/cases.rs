@@ -223,3 +223,34 @@ pub(crate) fn bad_frame_end(client: &mut Client, _names: &Names) {
     client.output[last] = 0;
     client.flush().expect("the broker reads");
 }
+
+const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+const ADDRESS: &str = "amq.rabbitmq.reply-to.guess";
+
+fn replies(no_ack: bool) -> basic::Consume<'static> {
+    basic::Consume { queue: REPLY_TO, no_ack, ..Default::default() }
+}
+
+pub(crate) fn consume_replies_with_ack(client: &mut Client, _names: &Names) {
+    send(client, replies(false));
+}
+
+pub(crate) fn consume_replies_twice(client: &mut Client, _names: &Names) {
+    ask(client, replies(true), "basic.consume-ok");
+    send(client, replies(true));
+}
+
+pub(crate) fn request_without_waiting(client: &mut Client, names: &Names) {
+    let properties = Properties { reply_to: Some(REPLY_TO), ..Properties::default() };
+    let publish = basic::Publish { routing_key: &names.queue, ..Default::default() };
+    encode::PublishTemplate::new(1, 4096, publish, &properties).write(&mut client.output, b"call");
+    client.flush().expect("the broker reads");
+}
+
+pub(crate) fn declare_an_address(client: &mut Client, _names: &Names) {
+    send(client, queue::Declare { queue: ADDRESS, ..Default::default() });
+}
+
+pub(crate) fn consume_from_an_address(client: &mut Client, _names: &Names) {
+    send(client, basic::Consume { queue: ADDRESS, no_ack: true, ..Default::default() });
+}

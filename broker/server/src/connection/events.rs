@@ -27,6 +27,7 @@ impl Task {
                     self.session.deliver(delivery, &mut self.requests);
                 }
             }
+            Event::Answered(to, message) => self.answered(to, &message),
             Event::Settled(Settled { messages, bytes, outcomes }) => {
                 self.budget.give_back(messages, bytes);
                 self.node.metrics.confirmed.inc_by(outcomes.len() as u64);

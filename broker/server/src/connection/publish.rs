@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use broker_core::message::Message;
 use broker_core::refusal::Scope;
 use broker_core::topology::Vhost;
 use broker_session::{Publish, Request};
 
 use crate::connection::Task;
+use crate::replies::Replies;
 
 /// Channels on which a publish was refused. What was read together with it and came after it on such a
 /// channel is not to be carried out; the session sees to what is read later.
@@ -67,9 +69,12 @@ impl Task {
             }
             return;
         }
+        let replied = self.reply(&message);
         let queues = self.targets.queues();
         let Some((last, others)) = queues.split_last() else {
-            if mandatory {
+            if replied {
+                tally.routed += 1;
+            } else if mandatory {
                 tally.returned += 1;
                 self.session.returned(id, &message);
             } else {
@@ -91,6 +96,15 @@ impl Task {
             self.outgoing.publish(*queue, message.clone(), confirm);
         }
         self.outgoing.publish(*last, message, confirm);
+    }
+
+    /// Sends a reply to whoever waits for it. False if it is none, or nobody does.
+    #[inline]
+    fn reply(&self, message: &Message) -> bool {
+        let key = message.routing_key();
+        message.exchange().is_empty()
+            && Replies::is_address(key)
+            && self.node.replies.send(&self.vhost, key, message)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::connection::questions::Question;
 use crate::directory::Changed;
 use crate::link::Event;
 use crate::random;
+use crate::replies::Replies;
 use crate::shard::work::Work;
 
 // === impl Task ===
@@ -68,6 +69,7 @@ impl Task {
                 };
                 self.outgoing.command(queue, command);
             }
+            Request::ForgoReplies { address } => self.node.replies.close(&address),
             Request::Closed => self.closed(),
             request => self.change_or_ask(request),
         }
@@ -100,6 +102,7 @@ impl Task {
                 let command = QueueCommand::Subscribe(*subscription);
                 self.ask(&queue, Question::Consume, command);
             }
+            Request::AwaitReplies(requester) => self.await_replies(requester),
             _ => {}
         }
     }
@@ -132,6 +135,9 @@ impl Task {
     }
 
     fn declare_queue(&mut self, wanted: QueueDeclaration) {
+        if Replies::is_address(&wanted.name) {
+            return self.declare_address(wanted.name);
+        }
         let node = Arc::clone(&self.node);
         let generated_name = if wanted.name.is_empty() && !wanted.passive {
             format!("amq.gen-{}", random::name()).into()

@@ -38,6 +38,8 @@ pub(crate) enum Reply {
     Purged { no_wait: bool },
     /// With `basic.consume-ok`, and from then on with deliveries.
     Consume { consumer: ConsumerId, tag: Box<str>, no_ack: bool, no_wait: bool },
+    /// With `basic.consume-ok`, and from then on with replies.
+    ConsumeReplies { consumer: ConsumerId, tag: Box<str>, no_wait: bool },
     /// With `basic.get-ok` or `basic.get-empty`.
     Get { no_ack: bool },
 }
@@ -131,6 +133,12 @@ impl Connection {
                 let subscribed = Consumer::new(number, tag, queue, no_ack, prefetch);
                 self.consumers.insert(consumer, subscribed);
             }
+            (
+                Reply::ConsumeReplies { consumer, tag, no_wait },
+                Answer::AwaitingReplies { address },
+            ) => {
+                self.awaiting_replies(number, (consumer, tag), address, no_wait);
+            }
             (Reply::Get { no_ack }, answer @ Answer::Got { .. }) => {
                 self.got(number, no_ack, &answer);
             }
@@ -191,6 +199,9 @@ fn give_back(awaited: Awaited, answer: Answer, requests: &mut Vec<Request>) {
     match (reply, answer) {
         (Reply::Consume { consumer, .. }, Answer::Consuming { queue }) => {
             requests.push(Request::Unsubscribe { queue, consumer });
+        }
+        (Reply::ConsumeReplies { .. }, Answer::AwaitingReplies { address }) => {
+            requests.push(Request::ForgoReplies { address });
         }
         (Reply::Get { no_ack: false }, Answer::Got { queue, id, .. }) => {
             requests.push(Request::Settle { queue, outcome: Outcome::Requeue, ids: vec![id] });

@@ -11,7 +11,7 @@ use crate::connection::answers::Reply;
 use crate::connection::closing::{gather, requeue};
 use crate::connection::topology::unimplemented_method;
 use crate::fault::Fault;
-use crate::request::{Outcome, Request};
+use crate::request::{Outcome, REPLY_TO, Request};
 
 /// Bits of a consumer's id that number it within its connection.
 const CONSUMER_BITS: u32 = 32;
@@ -165,6 +165,9 @@ impl Connection {
             let detail = format_args!("attempt to reuse consumer tag '{tag}'");
             return Err(Fault::connection(ReplyCode::NotAllowed, detail));
         }
+        if *queue == *REPLY_TO {
+            return self.consume_replies(number, &consume, (consumer, tag), requests);
+        }
         let subscription = Subscription {
             consumer,
             connection: self.id,
@@ -212,6 +215,7 @@ impl Connection {
         if let Some(ended) = self.consumers.remove(&consumer) {
             requests.push(Request::Unsubscribe { queue: ended.queue, consumer });
         }
+        self.forgo_replies(number, |replies| replies == consumer, requests);
         if let Some(channel) = self.channels.get_mut(&number) {
             let settling = &mut self.settling;
             channel.held.retain(|delivery| {

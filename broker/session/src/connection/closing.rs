@@ -132,6 +132,7 @@ impl Connection {
     /// Ends a channel's consumers and puts back what they hold, so that none of it comes back here.
     pub(super) fn release_channel(&mut self, number: u16, requests: &mut Vec<Request>) {
         self.flush_settling(requests);
+        self.forgo_replies(number, |_| true, requests);
         let Some(channel) = self.channels.get_mut(&number) else { return };
         for consumer in std::mem::take(&mut channel.consumers).into_values() {
             if let Some(ended) = self.consumers.remove(&consumer) {

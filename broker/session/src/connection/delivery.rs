@@ -157,7 +157,7 @@ impl Connection {
     }
 
     #[inline]
-    fn write_body(&mut self, number: u16, message: &Message) {
+    pub(super) fn write_body(&mut self, number: u16, message: &Message) {
         let frame_max = self.limits.frame_max;
         if message.body_len() <= INLINE_MAX {
             return encode::body(self.output.scratch(), number, message.body(), frame_max);

@@ -14,7 +14,7 @@ use crate::login::{Login, MECHANISMS};
 use crate::request::Request;
 
 /// What the broker can do beyond AMQP 0-9-1, by RabbitMQ's names.
-const CAPABILITIES: [&str; 8] = [
+const CAPABILITIES: [&str; 9] = [
     "publisher_confirms",
     "exchange_exchange_bindings",
     "basic.nack",
@@ -23,6 +23,7 @@ const CAPABILITIES: [&str; 8] = [
     "consumer_priorities",
     "authentication_failure_close",
     "per_consumer_qos",
+    "direct_reply_to",
 ];
 
 /// Milliseconds that a client waits for the news that its login failed, if it cannot be told in words.

@@ -63,6 +63,7 @@ impl Connection {
         let end = names_at + found.body.end + 1;
         let whole = chunk.slice(names_at..names_at + found.body.end);
         let message = Message::from_wire(whole, found.header, found.body.start)?;
+        let message = self.addressed(frame.channel, message).ok()?;
         self.publish(frame.channel, found.mandatory, message, requests);
         Some(end - at)
     }
@@ -129,6 +130,7 @@ impl Connection {
         self.unfinished -= content.len() as u64;
         channel.content = None;
         self.check_user(&message)?;
+        let message = self.addressed(number, message)?;
         self.publish(number, mandatory, message, requests);
         Ok(())
     }

@@ -6,6 +6,7 @@ mod consuming;
 mod faults;
 mod handshake;
 mod publishing;
+mod replies;
 mod silence;
 
 use std::sync::Arc;
@@ -231,6 +232,7 @@ fn asked(request: &Request) -> String {
         Request::Get { queue, .. } => format!("get '{queue}'"),
         Request::DeclareQueue(declare) => format!("declare queue '{}'", declare.name),
         Request::PurgeQueue { name } => format!("purge '{name}'"),
+        Request::ForgoReplies { address } => format!("forgo '{address}'"),
         Request::Closed => "closed".to_owned(),
         other => format!("{other:?}"),
     }
