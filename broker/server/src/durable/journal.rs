@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker_core::id::{MessageId, QueueId};
+use broker_core::id::QueueId;
 use broker_core::queue::{Changes, Entered};
 use broker_storage::batch::Batch;
 use broker_storage::fs::real::RealFs;
