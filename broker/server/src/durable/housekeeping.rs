@@ -75,6 +75,9 @@ async fn give_up_oldest(node: &Arc<Node>) -> bool {
     else {
         return false;
     };
+    // A dead message may be under way between two shards, and in neither, when both are asked. When
+    // they are asked again it is recorded where it went.
+    let _ = relocate(node, file).await;
     let Some(marks) = relocate(node, file).await else { return false };
     let (topology, topology_from, next_queue) = node.directory.inventory();
     // What the snapshot says is in the log as well, and so later changes lie behind its places even
