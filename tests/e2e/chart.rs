@@ -43,3 +43,49 @@ fn the_chart_carries_the_current_definitions() {
         assert!(theirs.is_ok_and(|theirs| theirs == ours), "{} is out of date", copy.display());
     }
 }
+
+/// What the operator may do, as `group/resource: verbs`, from the rendered chart.
+fn rights(rendered: &str) -> Vec<String> {
+    let list = |line: &str| line.split(['[', ']']).nth(1).unwrap_or_default().replace('"', "");
+    let (mut rights, mut group, mut resources) = (Vec::new(), String::new(), String::new());
+    for line in rendered.lines().map(str::trim) {
+        if line.starts_with("- apiGroups:") {
+            group = list(line);
+        } else if line.starts_with("resources:") {
+            resources = list(line);
+        } else if line.starts_with("verbs:") {
+            let verbs = list(line);
+            let each = resources.split(", ").map(|resource| format!("{group}/{resource}: {verbs}"));
+            rights.extend(each);
+        }
+    }
+    rights
+}
+
+#[test]
+fn the_operator_may_do_what_it_does_and_no_more() {
+    let set = ["template", "warren", "charts/warren", "--set", "rbac.aggregate=false"];
+    #[rustfmt::skip]
+    let expected = [
+        "warren.dev/brokerclusters: list, watch",
+        "warren.dev/exchanges: list, watch, patch",
+        "warren.dev/queues: list, watch, patch",
+        "warren.dev/bindings: list, watch, patch",
+        "warren.dev/brokerclusters/status: patch",
+        "warren.dev/exchanges/status: patch",
+        "warren.dev/queues/status: patch",
+        "warren.dev/bindings/status: patch",
+        "warren.dev/brokerclusters/finalizers: update",
+        "apps/statefulsets: list, watch, create, patch",
+        "/services: list, watch, create, patch",
+        "/configmaps: list, watch, create, patch",
+        "policy/poddisruptionbudgets: list, watch, create, patch",
+        "/secrets: get, list, watch, create, patch",
+        "/pods: list, watch",
+        "events.k8s.io/events: create, patch",
+        "/namespaces: get",
+        "coordination.k8s.io/leases: create",
+        "coordination.k8s.io/leases: get, patch",
+    ];
+    assert_eq!(rights(&helm(&set)), expected);
+}

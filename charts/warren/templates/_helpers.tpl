@@ -55,13 +55,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/* What the operator does wherever it looks after resources; the grounds are beside each rule. */}}
 {{- define "warren.rules" -}}
-# The resources people write: followed, and marked with a finalizer.
+# The resources people write: followed. Exchanges, queues and bindings are marked with a finalizer too.
 - apiGroups: [warren.dev]
-  resources: [brokerclusters, exchanges, queues, bindings]
-  verbs: [get, list, watch, patch, update]
+  resources: [brokerclusters]
+  verbs: [list, watch]
+- apiGroups: [warren.dev]
+  resources: [exchanges, queues, bindings]
+  verbs: [list, watch, patch]
+# What became of them.
 - apiGroups: [warren.dev]
   resources: [brokerclusters/status, exchanges/status, queues/status, bindings/status]
-  verbs: [get, patch, update]
+  verbs: [patch]
 # Children name their cluster as an owner that waits for them.
 - apiGroups: [warren.dev]
   resources: [brokerclusters/finalizers]
@@ -69,13 +73,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 # The children of a BrokerCluster: applied and followed. Owner references delete them.
 - apiGroups: [apps]
   resources: [statefulsets]
-  verbs: [get, list, watch, create, patch]
+  verbs: [list, watch, create, patch]
 - apiGroups: [""]
   resources: [services, configmaps]
-  verbs: [get, list, watch, create, patch]
+  verbs: [list, watch, create, patch]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, list, watch, create, patch]
+  verbs: [list, watch, create, patch]
 # Credentials: applied, and followed by the label warren.dev/cluster so that a new password is seen at
 # once. No other Secret is ever fetched, but Kubernetes cannot narrow a right by label: where that is
 # too wide, watchNamespace narrows it to one namespace.
@@ -85,7 +89,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 # What the broker pods are doing.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 # What happened, told on the resource it happened to.
 - apiGroups: [events.k8s.io]
   resources: [events]
