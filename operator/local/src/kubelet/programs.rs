@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use crate::kubelet::waiting::Waiting;
 
@@ -22,7 +22,10 @@ const BROKER: &str = "warren-broker";
 
 impl Programs {
     /// Looks in `folder`; `broker` takes the place of the broker found there.
+    ///
+    /// A relative `broker` is meant from the folder that this process is in; containers run in folders of their own.
     pub(crate) fn new(folder: PathBuf, broker: Option<PathBuf>) -> Self {
+        let broker = broker.map(|broker| path::absolute(&broker).unwrap_or(broker));
         Self { folder, broker }
     }
 
@@ -90,5 +93,11 @@ mod tests {
         assert_eq!(programs.find(Some(BROKER)).unwrap(), folder.path().join("mine"));
         let programs = Programs::new(folder.path().to_owned(), Some(folder.path().join("none")));
         assert_eq!(programs.find(Some(BROKER)).unwrap_err().reason, "ProgramNotFound");
+    }
+
+    #[test]
+    fn a_broker_named_from_here_is_found_from_everywhere() {
+        let programs = Programs::new(PathBuf::new(), Some(PathBuf::from("./mine")));
+        assert_eq!(programs.broker, Some(std::env::current_dir().unwrap().join("mine")));
     }
 }
