@@ -194,9 +194,10 @@ impl Release {
             Self::Shared => {
                 ("Released", "released; another resource stands for the same object and keeps it")
             }
-            Self::ClusterGone => {
-                ("Released", "released; the BrokerCluster is gone, and the object with it")
-            }
+            Self::ClusterGone => (
+                "Released",
+                "released; the BrokerCluster is gone, and the object with it unless its volumes are kept",
+            ),
             Self::Foreign => (
                 "Released",
                 "released; what the broker has under this name differs from the manifest and stays",
