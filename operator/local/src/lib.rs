@@ -5,8 +5,8 @@
 //! kubelet that runs a pod's container as a process. For development and tests, never for
 //! production.
 
-pub mod apiserver;
 mod addresses;
+pub mod apiserver;
 mod claims;
 pub mod dev;
 mod disruption;
