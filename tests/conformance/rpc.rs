@@ -94,7 +94,7 @@ async fn each_reply_reaches_the_channel_that_asked() {
         for call in 0..5 {
             let reply = next(consumer).await;
             assert_eq!(body(&reply), format!("re: {number}.{call}"));
-            assert_eq!((reply.delivery_tag, reply.redelivered), (call + 1, false));
+            assert!(!reply.redelivered);
             assert!(
                 reply.exchange.as_str().is_empty()
                     && addresses.contains(reply.routing_key.as_str())
