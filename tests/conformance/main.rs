@@ -21,3 +21,4 @@ mod rig;
 mod routing;
 mod rpc;
 mod steady;
+mod transactions;

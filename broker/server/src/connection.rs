@@ -22,6 +22,7 @@ mod questions;
 mod replies;
 mod requests;
 mod socket;
+mod transactions;
 
 use std::io;
 use std::pin::Pin;

@@ -22,6 +22,8 @@ pub(crate) mod journal;
 pub(crate) mod message_record;
 pub(crate) mod replay;
 pub(crate) mod topology_record;
+pub(crate) mod transaction_record;
+pub(crate) mod undo;
 
 use std::path::Path;
 use std::process;
@@ -94,12 +96,19 @@ impl Store {
         for damage in &opened.damage {
             tracing::error!(%damage, "data on disk is damaged; the file is kept aside");
         }
+        let undone = recovered.undo_unfinished(from.file());
         report(&recovered, records, opened.torn_bytes);
 
         let log = opened.log;
         let first = Progress { durable: log.durable(), space_low: false };
         let (told, progress) = watch::channel(first);
         log.start(Herald(told))?;
+        if !undone.is_empty() {
+            tracing::info!(transactions = undone.len(), "uncommitted transactions undone");
+            let mut batch = Batch::new();
+            transaction_record::push_undone(&mut batch, &undone);
+            log.append(batch.seal())?;
+        }
         Ok((Self { log: Arc::new(log), snapshot, progress }, recovered))
     }
 

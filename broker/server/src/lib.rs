@@ -37,6 +37,7 @@ pub mod server;
 mod shard;
 pub mod size;
 mod stop;
+mod transactions;
 
 pub use crate::args::Args;
 pub use crate::server::run;

@@ -29,6 +29,8 @@ pub(crate) enum Event {
     Answered(Requester, Message),
     /// Publishes that were dealt with.
     Settled(Settled),
+    /// Its transaction survives a crash; whether a queue refused one of the messages.
+    Committed { refused: bool },
     /// The answer to the one question it asked.
     Reply(Reply),
     /// The change of the topology that it waits for survives a crash.

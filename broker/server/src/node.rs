@@ -27,6 +27,7 @@ use crate::registry::Registry;
 use crate::replies::Replies;
 use crate::shard::promises::Landing;
 use crate::shard::work::{Batch, Work};
+use crate::transactions::Transactions;
 
 /// One broker node.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub(crate) struct Node {
     /// Whether the disk is too full for publishers.
     pub(crate) disk_low: AtomicBool,
     pub(crate) metrics: Metrics,
+    pub(crate) transactions: Arc<Transactions>,
     /// What every session is told.
     pub(crate) session: Arc<broker_session::Settings>,
     /// Milliseconds that a client may leave output unread.

@@ -34,6 +34,7 @@ use crate::replies::Replies;
 use crate::shard::work::Work;
 use crate::shard::{self, Accepted};
 use crate::stop;
+use crate::transactions::Transactions;
 
 /// The version of RabbitMQ whose behaviour towards clients this broker follows.
 const RABBITMQ_VERSION: &str = "3.13.7";
@@ -140,6 +141,7 @@ fn build(
         authenticator,
         memory: Memory::new(watermark),
         metrics: Metrics::default(),
+        transactions: Transactions::new(),
         write_stall: args.write_stall_ms(),
         shards: shards.into(),
         stopping: AtomicBool::new(false),

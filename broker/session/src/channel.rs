@@ -9,6 +9,7 @@
 
 pub(crate) mod confirms;
 pub(crate) mod content;
+pub(crate) mod transaction;
 pub(crate) mod unacked;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +19,7 @@ use broker_core::name::Name;
 
 use crate::channel::confirms::Confirms;
 use crate::channel::content::Unfinished;
+use crate::channel::transaction::Transaction;
 use crate::channel::unacked::Unacked;
 use crate::connection::replies::Replies;
 use crate::request::Delivery;
@@ -33,6 +35,8 @@ pub(crate) struct Channel {
     pub(crate) content: Option<Unfinished>,
     /// In confirm mode, what is to be confirmed.
     pub(crate) confirms: Option<Confirms>,
+    /// In tx mode, what waits for a commit.
+    pub(crate) transaction: Option<Box<Transaction>>,
     /// What was delivered and not acknowledged.
     pub(crate) unacked: Unacked,
     /// The prefetch of consumers to come; 0 is no limit.
@@ -58,6 +62,7 @@ impl Channel {
             closing: false,
             content: None,
             confirms: None,
+            transaction: None,
             unacked: Unacked::default(),
             prefetch: 0,
             shared_prefetch: 0,
@@ -81,6 +86,11 @@ impl Channel {
     /// Whether the shared prefetch lets another delivery out.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.shared_prefetch == 0 || self.unacked.len() < self.shared_prefetch as usize
+        if self.shared_prefetch == 0 {
+            return true;
+        }
+        // What is acknowledged in a transaction is with the client until the commit.
+        let uncommitted = self.transaction.as_ref().map_or(0, |tx| tx.settlements.len());
+        self.unacked.len() + uncommitted < self.shared_prefetch as usize
     }
 }

@@ -12,6 +12,7 @@ mod outcomes;
 mod publish;
 pub(crate) mod replies;
 mod topology;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use bytes::{Bytes, BytesMut};
 use hashbrown::HashMap;
 
 use crate::channel::Channel;
+use crate::channel::transaction::Uncommitted;
 use crate::connection::answers::Awaited;
 use crate::connection::delivery::Consumer;
 use crate::output::Output;
@@ -84,7 +86,8 @@ struct Capabilities {
 ///
 /// - Requests come in the order of the client's methods, and none that needs an answer before the last was answered.
 /// - What a client can make it hold is bounded by [`Settings`], save deliveries that it does not acknowledge.
-/// - Each delivered message that needs an acknowledgement is settled by exactly one [`Request::Settle`],
+/// - Each delivered message that needs an acknowledgement is settled by exactly one [`Request::Settle`]
+///   or [`Request::Commit`],
 ///   at the latest when the connection ends; [`Request::Closed`] comes exactly once, as the last request.
 /// - No input makes it panic.
 #[derive(Debug)]
@@ -105,6 +108,8 @@ pub struct Connection {
     channels_made: u32,
     /// Bytes of unfinished content over all channels.
     unfinished: u64,
+    /// Publishes that wait for a commit, over all channels.
+    uncommitted: Uncommitted,
     /// Channels that have confirms to send, perhaps twice.
     confirming: Vec<u16>,
     awaited: Option<Awaited>,
@@ -142,6 +147,7 @@ impl Connection {
             consumers_made: 0,
             channels_made: 0,
             unfinished: 0,
+            uncommitted: Uncommitted::default(),
             confirming: Vec::new(),
             awaited: None,
             unread: Bytes::new(),

@@ -30,6 +30,7 @@ pub use crate::connection::Connection;
 pub use crate::login::{Login, Secret};
 pub use crate::output::Output;
 pub use crate::request::{
-    Answer, Delivery, Outcome, Publish, PublishId, QueueDeclaration, REPLY_TO, Request, Requester,
+    Answer, Commit, Delivery, Outcome, Publish, PublishId, QueueDeclaration, REPLY_TO, Request,
+    Requester,
 };
 pub use crate::settings::Settings;

@@ -107,6 +107,12 @@ pub enum Request {
         /// The limit; 0 is none.
         prefetch: u32,
     },
+    /// Whether a message may be published, which is kept for a commit: if not, say so with
+    /// [`Connection::refuse`](crate::Connection::refuse). No answer.
+    Check(Publish),
+    /// Carry out a transaction, all of it or nothing. [`Answer::Done`] once that survives a crash, or
+    /// [`Answer::Refused`]; what was to be settled is the caller's to put back then.
+    Commit(Box<Commit>),
     /// Messages were dealt with, or not. No answer.
     Settle {
         /// The queue that they came from, which may be gone.
@@ -152,6 +158,17 @@ pub struct Publish {
     pub confirm: bool,
     /// Exchange, routing key, properties and body.
     pub message: Message,
+}
+
+/// What a channel gathered since the last commit or rollback.
+#[derive(Debug)]
+pub struct Commit {
+    /// Names the channel.
+    pub id: PublishId,
+    /// Messages to route, in order.
+    pub publishes: Vec<Publish>,
+    /// Deliveries that were acknowledged or refused, as in [`Request::Settle`].
+    pub settlements: Vec<(QueueId, Outcome, Vec<MessageId>)>,
 }
 
 /// Names one publish of a connection.

@@ -20,6 +20,13 @@ pub struct Settings {
     /// The largest body in bytes. Default 16 MiB.
     pub max_body: u64,
 
+    /// How many publishes of uncommitted transactions one connection may have, over all its channels.
+    /// Default 100,000.
+    pub max_uncommitted: usize,
+
+    /// Their bytes. Default 64 MiB.
+    pub max_uncommitted_bytes: usize,
+
     /// How many consumers one connection may have, over all its channels. Default 10,000.
     pub max_consumers: usize,
 
@@ -44,6 +51,8 @@ impl Default for Settings {
             channel_max: 2_047,
             heartbeat_secs: 60,
             max_body: 16 << 20,
+            max_uncommitted: 100_000,
+            max_uncommitted_bytes: 64 << 20,
             max_consumers: 10_000,
             window: 2_048,
             handshake_ms: 10_000,

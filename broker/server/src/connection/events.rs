@@ -35,6 +35,7 @@ impl Task {
                     self.session.settled(publish, ok);
                 }
             }
+            Event::Committed { refused } => self.committed(refused),
             Event::Reply(reply) => self.replied(reply),
             Event::Recorded => self.recorded(),
             Event::LoginChecked(right) => self.login_checked(right),

@@ -1,11 +1,14 @@
 //! What a turn of a connection has for the shards: one batch each.
 
+use std::sync::Arc;
+
 use broker_core::id::QueueId;
 use broker_core::message::Message;
 use broker_core::queue::Command;
 use broker_session::PublishId;
 
 use crate::connection::budget::Budget;
+use crate::durable::transaction_record::Part;
 use crate::link::Link;
 use crate::node::Node;
 use crate::shard::work::{Batch, Work};
@@ -31,6 +34,11 @@ impl Outgoing {
         self.batch(queue).command(queue, command);
     }
 
+    /// Whether nothing is gathered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.iter().all(Batch::is_empty)
+    }
+
     /// Sends everything gathered, and counts the publishes against the budget.
     pub(super) fn send(&mut self, node: &Node, link: &Link, budget: &mut Budget) {
         for (batch, shard) in self.batches.iter_mut().zip(&node.shards) {
@@ -42,6 +50,19 @@ impl Outgoing {
             batch.link = (batch.publishes > 0).then(|| link.clone());
             shard.send(Work::Batch(batch));
         }
+    }
+
+    /// Sends everything gathered as one transaction. The client is told when it is done.
+    pub(super) fn send_transaction(&mut self, node: &Node, link: &Link, budget: &mut Budget) {
+        let parts = self.batches.iter().filter(|batch| !batch.is_empty()).count();
+        let tail = || node.store.tail().file();
+        let (transaction, from_file) = node.transactions.begin(link.clone(), tail);
+        // There are never more parts than shards.
+        let part = Part { transaction: transaction.id(), parts: parts as u32, from_file };
+        for batch in self.batches.iter_mut().filter(|batch| !batch.is_empty()) {
+            batch.part = Some((Arc::clone(&transaction), part));
+        }
+        self.send(node, link, budget);
     }
 
     fn batch(&mut self, queue: QueueId) -> &mut Batch {

@@ -20,12 +20,12 @@ pub(super) struct Refused {
 
 /// Counted over a run of publishes, then added to the node's metrics at once.
 #[derive(Debug, Default)]
-struct Tally {
-    received: u64,
-    routed: u64,
+pub(super) struct Tally {
+    pub(super) received: u64,
+    pub(super) routed: u64,
     confirmed: u64,
-    dropped: u64,
-    returned: u64,
+    pub(super) dropped: u64,
+    pub(super) returned: u64,
 }
 
 // === impl Task ===
@@ -100,7 +100,7 @@ impl Task {
 
     /// Sends a reply to whoever waits for it. False if it is none, or nobody does.
     #[inline]
-    fn reply(&self, message: &Message) -> bool {
+    pub(super) fn reply(&self, message: &Message) -> bool {
         let key = message.routing_key();
         message.exchange().is_empty()
             && Replies::is_address(key)
@@ -111,7 +111,7 @@ impl Task {
 // === impl Refused ===
 
 impl Refused {
-    fn add(&mut self, channel: u16, scope: Scope) {
+    pub(super) fn add(&mut self, channel: u16, scope: Scope) {
         self.channels.push(channel);
         self.connection |= scope == Scope::Connection;
     }
@@ -129,7 +129,7 @@ impl Refused {
 // === impl Tally ===
 
 impl Tally {
-    fn add_to(&self, metrics: &crate::metrics::Metrics) {
+    pub(super) fn add_to(&self, metrics: &crate::metrics::Metrics) {
         metrics.received.inc_by(self.received);
         metrics.routed.inc_by(self.routed);
         metrics.confirmed.inc_by(self.confirmed);

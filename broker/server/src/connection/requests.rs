@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use broker_core::id::MessageId;
 use broker_core::queue::Command as QueueCommand;
 use broker_core::topology::{Command, DeclareQueue, Outcome};
 use broker_session::{Answer, Outcome as Settlement, QueueDeclaration, Request};
@@ -62,14 +63,11 @@ impl Task {
                 self.outgoing.command(queue, QueueCommand::SetPrefetch { consumer, prefetch });
             }
             Request::Settle { queue, outcome, ids } => {
-                let command = match outcome {
-                    Settlement::Ack => QueueCommand::Ack { ids },
-                    Settlement::Requeue => QueueCommand::Requeue { ids },
-                    Settlement::Reject => QueueCommand::Reject { ids },
-                };
-                self.outgoing.command(queue, command);
+                self.outgoing.command(queue, settlement(outcome, ids));
             }
             Request::ForgoReplies { address } => self.node.replies.close(&address),
+            Request::Check(publish) => self.check(&publish),
+            Request::Commit(commit) => self.commit(*commit),
             Request::Closed => self.closed(),
             request => self.change_or_ask(request),
         }
@@ -191,5 +189,14 @@ impl Task {
             shard.send(Work::Farewell(self.link.clone()));
         }
         self.farewells = Some(self.node.shards.len());
+    }
+}
+
+/// What a queue is told of messages that were dealt with, or not.
+pub(super) fn settlement(outcome: Settlement, ids: Vec<MessageId>) -> QueueCommand {
+    match outcome {
+        Settlement::Ack => QueueCommand::Ack { ids },
+        Settlement::Requeue => QueueCommand::Requeue { ids },
+        Settlement::Reject => QueueCommand::Reject { ids },
     }
 }

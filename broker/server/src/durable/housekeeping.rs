@@ -24,6 +24,9 @@ use crate::shard::work::Work;
 /// How often to look.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often to ask whether the transactions under way have ended.
+const COMMIT_POLL: Duration = Duration::from_millis(2);
+
 /// Bytes of log files that are always allowed.
 const LOG_BUDGET: u64 = 256 << 20;
 
@@ -79,6 +82,11 @@ async fn give_up_oldest(node: &Arc<Node>) -> bool {
     // they are asked again it is recorded where it went.
     let _ = relocate(node, file).await;
     let Some(marks) = relocate(node, file).await else { return false };
+    // A transaction that ends unfinished is undone with what the log has of it and of the messages
+    // that it took: the file goes only when none can need it any more.
+    if time::timeout(PATIENCE, transactions_ended(node)).await.is_err() {
+        return false;
+    }
     let (topology, topology_from, next_queue) = node.directory.inventory();
     // What the snapshot says is in the log as well, and so later changes lie behind its places even
     // if the process ends now. On a full disk that may not come to be.
@@ -96,6 +104,14 @@ async fn give_up_oldest(node: &Arc<Node>) -> bool {
             false
         }
         Err(_) => false,
+    }
+}
+
+/// Waits until the transactions that are under way now have ended.
+async fn transactions_ended(node: &Node) {
+    let begun = node.transactions.begun();
+    while !node.transactions.have_ended(begun) {
+        time::sleep(COMMIT_POLL).await;
     }
 }
 

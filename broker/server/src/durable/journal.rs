@@ -10,6 +10,7 @@ use broker_storage::log::Log;
 use broker_storage::position::Position;
 
 use crate::durable::message_record;
+use crate::durable::transaction_record::Part;
 
 /// From this many bytes on a batch is handed over though more may come.
 const FULL: usize = 4 << 20;
@@ -22,15 +23,25 @@ const AT_ONCE: usize = 64 << 10;
 pub(crate) struct Journal {
     log: Arc<Log<RealFs>>,
     batch: Batch,
+    /// The part of a transaction that is being recorded, and what was collected before it.
+    part: Option<OpenPart>,
     /// What was handed over last is durable once this is.
     last: Position,
+}
+
+#[derive(Debug)]
+struct OpenPart {
+    part: Part,
+    outside: Batch,
+    /// Whether some of it was recorded.
+    begun: bool,
 }
 
 // === impl Journal ===
 
 impl Journal {
     pub(crate) fn new(log: Arc<Log<RealFs>>) -> Self {
-        Self { log, batch: Batch::new(), last: Position::ZERO }
+        Self { log, batch: Batch::new(), part: None, last: Position::ZERO }
     }
 
     /// What has changed in a queue.
@@ -59,7 +70,32 @@ impl Journal {
 
     fn commit_if_full(&mut self) {
         if self.batch.len() >= FULL {
+            self.wrap(false);
             self.commit();
+        }
+    }
+
+    /// What is recorded from now on stands or falls with the transaction that `part` tells of.
+    pub(crate) fn begin(&mut self, part: Part) {
+        let outside = std::mem::take(&mut self.batch);
+        self.part = Some(OpenPart { part, outside, begun: false });
+    }
+
+    /// The part that was begun is all there.
+    pub(crate) fn end(&mut self) {
+        self.wrap(true);
+        if let Some(part) = self.part.take() {
+            self.batch = part.outside;
+        }
+    }
+
+    fn wrap(&mut self, last: bool) {
+        let Some(OpenPart { part, outside, begun }) = &mut self.part else { return };
+        // Nobody looks for the only part of a transaction that left nothing to record.
+        if part.parts > 1 || *begun || !self.batch.is_empty() {
+            *begun = true;
+            let records = std::mem::take(&mut self.batch).seal().concat();
+            part.push(outside, last, &records.into());
         }
     }
 
@@ -71,8 +107,9 @@ impl Journal {
     /// Hands over what was collected. Everything recorded so far is durable once
     /// [`Journal::durable`] is past the position returned.
     pub(crate) fn commit(&mut self) -> Position {
-        if !self.batch.is_empty() {
-            let batch = std::mem::take(&mut self.batch);
+        let batch = self.part.as_mut().map_or(&mut self.batch, |part| &mut part.outside);
+        if !batch.is_empty() {
+            let batch = std::mem::take(batch);
             // A log that takes nothing more has failed, and ends the process; until then
             // nothing may be promised.
             self.last = self.log.append(batch.seal()).unwrap_or(Position::MAX);

@@ -16,6 +16,8 @@ use hashbrown::HashMap;
 use crate::durable::contents::{Contents, Mark};
 use crate::durable::message_record::{self, PROGRESS, PUBLISH, PURGE, TOPOLOGY};
 use crate::durable::topology_record;
+use crate::durable::transaction_record::{self, PART, Part, UNDONE};
+use crate::durable::undo::{Steps, Undo};
 use crate::shard::whereabouts::Whereabouts;
 
 /// The state of a node, while it is being found out and when it is.
@@ -27,6 +29,7 @@ pub(crate) struct Recovered {
     /// Records that made no sense: of a newer version, or never written by this program.
     pub(crate) unknown: u64,
     topology_from: Position,
+    undo: Undo,
 }
 
 /// One durable queue and what is in it.
@@ -49,6 +52,7 @@ impl Recovered {
             queues: HashMap::new(),
             unknown: 0,
             topology_from: contents.topology_from,
+            undo: Undo::default(),
         };
         for command in contents.topology {
             recovered.change(command);
@@ -66,12 +70,64 @@ impl Recovered {
         let known = match record.kind {
             TOPOLOGY if position < self.topology_from => Some(()),
             TOPOLOGY => topology_record::decode(record.body).map(|command| self.change(command)),
-            PUBLISH => self.publish(position.file(), record),
-            PROGRESS => self.progress(record),
             PURGE => self.purge(record),
-            _ => None,
+            PART => self.part(position.file(), record),
+            UNDONE => transaction_record::decode_undone(record).map(|ids| self.undo(&ids)),
+            _ => self.message(position.file(), record, &mut Steps::default()),
         };
         self.unknown += u64::from(known.is_none());
+    }
+
+    /// A message came, or messages went.
+    fn message(&mut self, file: u32, record: &Record<'_>, steps: &mut Steps) -> Option<()> {
+        match record.kind {
+            PUBLISH => self.publish(file, record, steps),
+            PROGRESS => self.progress(record, steps),
+            _ => None,
+        }
+    }
+
+    /// Applies a part of a transaction, as if it were whole, and remembers how to undo it.
+    fn part(&mut self, file: u32, record: &Record<'_>) -> Option<()> {
+        let (part, last) = Part::decode(record)?;
+        let mut steps = self.undo.take(part.transaction);
+        let mut rest = record.body;
+        let mut known = Some(());
+        while !rest.is_empty() {
+            let Ok((inner, len)) = Record::decode(rest) else {
+                known = None;
+                break;
+            };
+            known = known.and(self.message(file, &inner, &mut steps));
+            rest = &rest[len..];
+        }
+        self.undo.keep(part, last, steps);
+        known
+    }
+
+    /// Undoes the transactions that the log does not have as a whole, which reaches back to
+    /// `first_file`. Returns which they are.
+    pub(crate) fn undo_unfinished(&mut self, first_file: u32) -> Vec<u64> {
+        let unfinished = self.undo.unfinished(first_file);
+        self.undo(&unfinished);
+        unfinished
+    }
+
+    fn undo(&mut self, transactions: &[u64]) {
+        let steps: Vec<Steps> = transactions.iter().map(|id| self.undo.end(*id)).collect();
+        // What one of them brought and another took away must not come back.
+        let (entered, gone): (Vec<_>, Vec<_>) =
+            steps.into_iter().map(|steps| (steps.entered, steps.gone)).unzip();
+        for (queue, message) in gone.into_iter().flatten() {
+            if let Some(queue) = self.queues.get_mut(&queue) {
+                queue.messages.insert(message.0.id, message);
+            }
+        }
+        for (queue, id) in entered.into_iter().flatten() {
+            if let Some(queue) = self.queues.get_mut(&queue) {
+                queue.messages.remove(&id);
+            }
+        }
     }
 
     fn change(&mut self, command: Command) {
@@ -97,24 +153,26 @@ impl Recovered {
         }
     }
 
-    fn publish(&mut self, file: u32, record: &Record<'_>) -> Option<()> {
+    fn publish(&mut self, file: u32, record: &Record<'_>, steps: &mut Steps) -> Option<()> {
         // A queue that is unknown by now was deleted later on.
-        if let Some(queue) = self.queues.get_mut(&QueueId(record.group)) {
+        let number = QueueId(record.group);
+        if let Some(queue) = self.queues.get_mut(&number) {
             let id = MessageId(record.index);
             let entered = message_record::decode_publish(record)?;
             queue.messages.insert(id, (entered, file));
             queue.mark.last = queue.mark.last.max(id);
+            steps.entered.push((number, id));
         }
         Some(())
     }
 
-    fn progress(&mut self, record: &Record<'_>) -> Option<()> {
+    fn progress(&mut self, record: &Record<'_>, steps: &mut Steps) -> Option<()> {
         let (delivered, gone) = message_record::decode_numbers(record)?;
-        if let Some(queue) = self.queues.get_mut(&QueueId(record.group)) {
+        let number = QueueId(record.group);
+        if let Some(queue) = self.queues.get_mut(&number) {
             queue.mark.delivered = queue.mark.delivered.max(delivered);
-            for id in gone {
-                queue.messages.remove(&id);
-            }
+            let removed = gone.filter_map(|id| queue.messages.remove(&id));
+            steps.gone.extend(removed.map(|message| (number, message)));
         }
         Some(())
     }
@@ -145,3 +203,6 @@ impl RecoveredQueue {
         (queue, whereabouts)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -166,6 +166,9 @@ impl Host {
     fn batch(&mut self, batch: Batch) {
         let mut settled = Settled::default();
         let mut items = batch.items.into_iter().peekable();
+        if let Some((_, part)) = &batch.part {
+            self.journal.begin(*part);
+        }
         while let Some(first) = items.next() {
             let id = first.queue();
             let mut run = Run::default();
@@ -178,6 +181,13 @@ impl Host {
                 settled.messages += run.messages;
                 settled.bytes += run.bytes;
             }
+        }
+        if let Some((transaction, _)) = batch.part {
+            self.journal.end();
+            if settled.outcomes.drain(..).any(|(_, accepted)| !accepted) {
+                transaction.refuse();
+            }
+            self.promises.make(Promise::Committed(transaction));
         }
         if let Some(link) = batch.link
             && (settled.messages > 0 || !settled.outcomes.is_empty())

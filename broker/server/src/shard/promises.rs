@@ -9,6 +9,7 @@ use broker_storage::position::Position;
 use crate::link::{Event, Link, Reply, Settled};
 use crate::mailbox::Sender;
 use crate::shard::work::Work;
+use crate::transactions::Transaction;
 
 /// Something to be told when what it speaks of survives a crash.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) enum Promise {
     Reply(Link, Reply),
     /// A copy of a dead message has arrived where it was sent.
     Landed(Arc<Landing>),
+    /// A part of a transaction is applied.
+    Committed(Arc<Transaction>),
 }
 
 /// The copies of a dead message on their way. When the last of them is safe, and so drops this, the
@@ -46,6 +49,7 @@ impl Promise {
             Self::Settled(link, settled) => link.send(Event::Settled(settled)),
             Self::Reply(link, reply) => link.send(Event::Reply(reply)),
             Self::Landed(landing) => drop(landing),
+            Self::Committed(transaction) => drop(transaction),
         }
     }
 }

@@ -10,8 +10,10 @@ use broker_storage::position::Position;
 use tokio::sync::oneshot;
 
 use crate::durable::contents::Mark;
+use crate::durable::transaction_record::Part;
 use crate::link::Link;
 use crate::shard::promises::Landing;
+use crate::transactions::Transaction;
 
 /// One piece of work. Pieces from one sender are done in the order sent.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub(crate) struct Batch {
     pub(crate) link: Option<Link>,
     /// What waits for the publishes to be safe, if they are copies of a dead message.
     pub(crate) landing: Option<Arc<Landing>>,
+    /// The transaction that the items are a part of.
+    pub(crate) part: Option<(Arc<Transaction>, Part)>,
     pub(crate) items: Vec<Item>,
     /// Publishes among the items.
     pub(crate) publishes: usize,

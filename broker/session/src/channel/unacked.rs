@@ -68,14 +68,14 @@ impl Unacked {
     }
 
     /// Lets go of all deliveries up to and including `tag`, if that one is held; else of none.
-    pub(crate) fn take_up_to(&mut self, tag: u64, mut taken: impl FnMut(Held)) -> bool {
+    pub(crate) fn take_up_to(&mut self, tag: u64, mut taken: impl FnMut(u64, Held)) -> bool {
         let Ok(at) = self.entries.binary_search_by_key(&tag, |(tag, _)| *tag) else { return false };
         if self.entries[at].1.is_none() {
             return false;
         }
-        for (_, held) in self.entries.drain(..=at) {
+        for (tag, held) in self.entries.drain(..=at) {
             match held {
-                Some(held) => taken(held),
+                Some(held) => taken(tag, held),
                 None => self.holes -= 1,
             }
         }
@@ -84,9 +84,21 @@ impl Unacked {
     }
 
     /// Lets go of all deliveries.
-    pub(crate) fn take_all(&mut self, taken: impl FnMut(Held)) {
+    pub(crate) fn take_all(&mut self, mut taken: impl FnMut(u64, Held)) {
         self.holes = 0;
-        self.entries.drain(..).filter_map(|(_, held)| held).for_each(taken);
+        for (tag, held) in self.entries.drain(..) {
+            if let Some(held) = held {
+                taken(tag, held);
+            }
+        }
+    }
+
+    /// Holds deliveries again that were taken.
+    pub(crate) fn put_back(&mut self, taken: impl Iterator<Item = (u64, Held)>) {
+        self.entries.retain(|(_, held)| held.is_some());
+        self.holes = 0;
+        self.entries.extend(taken.map(|(tag, held)| (tag, Some(held))));
+        self.entries.make_contiguous().sort_unstable_by_key(|(tag, _)| *tag);
     }
 
     fn drop_leading_holes(&mut self) {

@@ -6,6 +6,8 @@ use broker_protocol::method::{Method, basic};
 use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::{FieldTable, Value};
 
+use crate::channel::Channel;
+use crate::channel::unacked::{Held, Unacked};
 use crate::connection::Connection;
 use crate::connection::answers::Reply;
 use crate::connection::closing::{gather, requeue};
@@ -72,20 +74,16 @@ impl Connection {
         requests: &mut Vec<Request>,
     ) -> Result<(), Fault> {
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
-        let settling = &mut self.settling;
-        let known = match (tag, multiple) {
-            (0, true) => {
-                channel.unacked.take_all(|held| gather(settling, held.queue, outcome, held.id));
-                true
+        let Channel { unacked, transaction, .. } = &mut **channel;
+        let known = match transaction {
+            None => {
+                let settling = &mut self.settling;
+                let take = |_, held: Held| gather(settling, held.queue, outcome, held.id);
+                take_acknowledged(unacked, tag, multiple, take)
             }
-            (_, true) => channel
-                .unacked
-                .take_up_to(tag, |held| gather(settling, held.queue, outcome, held.id)),
-            (_, false) => channel
-                .unacked
-                .take(tag)
-                .map(|held| gather(settling, held.queue, outcome, held.id))
-                .is_some(),
+            Some(transaction) => take_acknowledged(unacked, tag, multiple, |tag, held| {
+                transaction.settlements.push((tag, held, outcome));
+            }),
         };
         if !known {
             let detail = format_args!("unknown delivery tag {tag}");
@@ -227,6 +225,24 @@ impl Connection {
             });
         }
         self.flush_settling(requests);
+    }
+}
+
+/// Takes what an acknowledgement speaks of; whether there was such a thing.
+#[inline]
+fn take_acknowledged(
+    unacked: &mut Unacked,
+    tag: u64,
+    multiple: bool,
+    mut taken: impl FnMut(u64, Held),
+) -> bool {
+    match (tag, multiple) {
+        (0, true) => {
+            unacked.take_all(taken);
+            true
+        }
+        (_, true) => unacked.take_up_to(tag, taken),
+        (_, false) => unacked.take(tag).map(|held| taken(tag, held)).is_some(),
     }
 }
 

@@ -53,10 +53,8 @@ impl Connection {
                 return Err(Fault::connection(ReplyCode::NotImplemented, "active=false"));
             }
             Method::AccessRequest(_) => self.send(number, access::RequestOk { ticket: 1 }),
-            Method::ConfirmSelect(select) => self.confirm_select(number, &select),
-            Method::TxSelect(_) | Method::TxCommit(_) | Method::TxRollback(_) => {
-                return Err(self.no_transactions(number, &method));
-            }
+            Method::ConfirmSelect(select) => return self.confirm_select(number, &select),
+            method if method.id().0 == 90 => return self.tx_method(number, &method, requests),
             method if method.id().0 == 60 => return self.basic_method(number, method, requests),
             method => return self.topology_method(number, method, requests),
         }
@@ -95,27 +93,18 @@ impl Connection {
         }
     }
 
-    fn confirm_select(&mut self, number: u16, select: &confirm::Select) {
+    fn confirm_select(&mut self, number: u16, select: &confirm::Select) -> Result<(), Fault> {
         if let Some(channel) = self.channel(number) {
+            if channel.transaction.is_some() {
+                let detail = "cannot switch from tx to confirm mode";
+                return Err(Fault::channel(ReplyCode::PreconditionFailed, detail));
+            }
             channel.confirms.get_or_insert_with(Confirms::default);
         }
         if !select.no_wait {
             self.send(number, confirm::SelectOk {});
         }
-    }
-
-    fn no_transactions(&mut self, number: u16, method: &Method<'_>) -> Fault {
-        let confirms = self.channel(number).is_some_and(|channel| channel.confirms.is_some());
-        match method {
-            Method::TxSelect(_) if confirms => Fault::channel(
-                ReplyCode::PreconditionFailed,
-                "cannot switch from confirm to tx mode",
-            ),
-            Method::TxSelect(_) => {
-                Fault::connection(ReplyCode::NotImplemented, "transactions are not available")
-            }
-            _ => Fault::channel(ReplyCode::PreconditionFailed, "channel is not transactional"),
-        }
+        Ok(())
     }
 
     /// Puts a question whose answer input has to wait for.

@@ -144,6 +144,12 @@ impl Connection {
         }
         requeue(channel, &mut self.settling);
         channel.confirms = None;
+        if let Some(transaction) = channel.transaction.take() {
+            self.uncommitted.give_back(&transaction);
+            for (_, held, _) in transaction.settlements {
+                gather(&mut self.settling, held.queue, Outcome::Requeue, held.id);
+            }
+        }
         self.flush_settling(requests);
     }
 
@@ -165,7 +171,7 @@ pub(super) fn requeue(
     channel: &mut Channel,
     settling: &mut Vec<(QueueId, Outcome, Vec<MessageId>)>,
 ) {
-    channel.unacked.take_all(|held| gather(settling, held.queue, Outcome::Requeue, held.id));
+    channel.unacked.take_all(|_, held| gather(settling, held.queue, Outcome::Requeue, held.id));
     for delivery in channel.held.drain(..) {
         gather(settling, delivery.queue, Outcome::Requeue, delivery.id);
     }

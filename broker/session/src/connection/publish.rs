@@ -169,6 +169,9 @@ impl Connection {
         requests: &mut Vec<Request>,
     ) {
         let Some(channel) = self.channels.get_mut(&number) else { return };
+        if channel.transaction.is_some() {
+            return self.publish_on_commit(number, mandatory, message, requests);
+        }
         let (confirm, seq) = match &mut channel.confirms {
             Some(confirms) => (true, confirms.publish()),
             None => (false, 0),

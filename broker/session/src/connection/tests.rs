@@ -8,6 +8,7 @@ mod handshake;
 mod publishing;
 mod replies;
 mod silence;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use broker_protocol::table::FieldTable;
 use bytes::{Buf, BytesMut};
 
 use crate::connection::Connection;
-use crate::request::{Answer, Delivery, Request};
+use crate::request::{Answer, Delivery, Publish, Request};
 use crate::settings::Settings;
 
 /// The queue that every consumer consumes.
@@ -225,6 +226,16 @@ fn asked(request: &Request) -> String {
         Request::Settle { outcome, ids, .. } => {
             let ids: Vec<u64> = ids.iter().map(|id| id.0).collect();
             format!("{outcome:?} {ids:?}").to_lowercase()
+        }
+        Request::Check(publish) => format!("check key '{}'", publish.message.routing_key()),
+        Request::Commit(commit) => {
+            let key = |publish: &Publish| publish.message.routing_key().to_owned();
+            let keys: Vec<_> = commit.publishes.iter().map(key).collect();
+            let settled = commit.settlements.iter().map(|(_, outcome, ids)| {
+                let ids: Vec<u64> = ids.iter().map(|id| id.0).collect();
+                format!(" {outcome:?} {ids:?}").to_lowercase()
+            });
+            format!("commit {keys:?}{}", settled.collect::<String>())
         }
         Request::Unsubscribe { .. } => "unsubscribe".to_owned(),
         Request::Grant { deliveries, .. } => format!("grant {deliveries}"),

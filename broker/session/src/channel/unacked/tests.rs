@@ -51,7 +51,7 @@ proptest! {
                 Step::Take(tag) => prop_assert_eq!(unacked.take(tag), model.remove(&tag)),
                 Step::TakeUpTo(tag) => {
                     let mut taken = Vec::new();
-                    let known = unacked.take_up_to(tag, |held| taken.push(held));
+                    let known = unacked.take_up_to(tag, |_, held| taken.push(held));
                     prop_assert_eq!(known, model.contains_key(&tag));
                     if known {
                         let rest = model.split_off(&(tag + 1));
@@ -61,7 +61,7 @@ proptest! {
                 }
                 Step::TakeAll => {
                     let mut taken = Vec::new();
-                    unacked.take_all(|held| taken.push(held));
+                    unacked.take_all(|_, held| taken.push(held));
                     prop_assert_eq!(taken, std::mem::take(&mut model).into_values().collect::<Vec<_>>());
                 }
             }

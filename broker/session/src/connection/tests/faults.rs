@@ -34,7 +34,6 @@ fn methods_that_close() {
         (1, basic::Recover { requeue: false }.into(),      "connection.close 540 NOT_IMPLEMENTED - requeue=false on 60.110"),
         (1, basic::Qos { prefetch_size: 5, ..Default::default() }.into(), "connection.close 540 NOT_IMPLEMENTED - prefetch_size!=0 (5) on 60.10"),
         (1, basic::Publish { immediate: true, ..Default::default() }.into(), "connection.close 540 NOT_IMPLEMENTED - immediate=true on 60.40"),
-        (1, tx::Select {}.into(),                          "connection.close 540 NOT_IMPLEMENTED - transactions are not available on 90.10"),
         (1, tx::Commit {}.into(),                          "1: channel.close 406 PRECONDITION_FAILED - channel is not transactional on 90.20"),
         (1, tx::Rollback {}.into(),                        "1: channel.close 406 PRECONDITION_FAILED - channel is not transactional on 90.30"),
         (1, queue::Purge::default().into(),                "1: channel.close 404 NOT_FOUND - no previously declared queue on 50.30"),
@@ -56,6 +55,12 @@ fn modes_of_a_channel_exclude_each_other() {
     driver.send(1, tx::Select {});
     let text = "PRECONDITION_FAILED - cannot switch from confirm to tx mode";
     assert_eq!(driver.output(), [format!("1: channel.close 406 {text} on 90.10")]);
+    let mut driver = Driver::running();
+    driver.send(1, tx::Select {});
+    driver.send(1, broker_protocol::method::confirm::Select { no_wait: true });
+    let text = "PRECONDITION_FAILED - cannot switch from tx to confirm mode";
+    let closed = format!("1: channel.close 406 {text} on 85.10");
+    assert_eq!(driver.output(), ["1: tx.select-ok", &closed]);
 }
 
 #[test]
