@@ -169,11 +169,15 @@ impl Broker {
                         self.published.push(publish.id);
                     }
                 }
-                Request::Settle { ids, .. } => {
-                    for id in ids {
-                        let no_ack = id.0 % 2 == 1;
-                        assert!(no_ack || self.held.remove(&id.0), "{id:?} settled and not held");
+                Request::Settle { ids, .. } => self.settled(ids),
+                Request::Commit(commit) => {
+                    for (_, _, ids) in commit.settlements {
+                        self.settled(ids);
                     }
+                    self.ask(Answer::Done);
+                }
+                Request::AwaitReplies { .. } => {
+                    self.ask(Answer::AwaitingReplies { address: "amq.rabbitmq.reply-to.x".into() });
                 }
                 Request::Consume { subscription, .. } => {
                     self.consumers.push((subscription.consumer, subscription.no_ack));
@@ -192,10 +196,19 @@ impl Broker {
                 }
                 Request::Unsubscribe { .. }
                 | Request::Grant { .. }
+                | Request::Check(_)
+                | Request::ForgoReplies { .. }
                 | Request::SetPrefetch { .. } => {}
                 Request::Closed => self.closed = true,
                 _ => self.ask(Answer::Done),
             }
+        }
+    }
+
+    fn settled(&mut self, ids: Vec<MessageId>) {
+        for id in ids {
+            let no_ack = id.0 % 2 == 1;
+            assert!(no_ack || self.held.remove(&id.0), "{id:?} settled and not held");
         }
     }
 
