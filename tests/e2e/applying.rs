@@ -121,3 +121,25 @@ fn kubectl_edit_works() {
     assert!(edited.contains("edited"), "{edited}");
     assert_eq!(kubectl.field("queue/billing", "{.metadata.labels.team}"), "after");
 }
+
+#[test]
+fn a_cluster_asked_for_mirrors_says_that_it_has_none_and_serves_on() {
+    let dev = Dev::ready("orders");
+    let kubectl = dev.kubectl();
+    let scale = |replicas: u32| {
+        let patch = format!(r#"{{"spec":{{"replicas":{replicas}}}}}"#);
+        kubectl.must(&["patch", "bc", "orders", "-n", "shop", "--type=merge", "-p", &patch]);
+    };
+    scale(3);
+    let reason = "{.status.conditions[?(@.type=='Ready')].reason}";
+    until("the cluster refuses", SOON, || match kubectl.field("brokercluster/orders", reason) {
+        told if told == "ReplicationUnavailable" => Ok(()),
+        told => Err(told),
+    });
+    assert_eq!(kubectl.field("brokercluster/orders", "{.status.readyReplicas}"), "1");
+    kubectl.apply(BINDING).unwrap();
+    let ready = ["wait", "--for=condition=Ready", "-n", "shop", "--timeout=30s"];
+    kubectl.must(&[&ready[..], &["binding/billing-cancelled"]].concat());
+    scale(1);
+    kubectl.must(&[&ready[..], &["brokercluster/orders"]].concat());
+}

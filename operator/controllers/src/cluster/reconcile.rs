@@ -66,9 +66,7 @@ pub(crate) async fn reconcile(
         return reconciler.conclude(&cluster, &key, &verdict, &brokers, State::Deleting).await;
     }
     if let Some(flaw) = assessment::flaw(&cluster) {
-        let brokers = reconciler.unidentified(&key);
-        let state = State::Rejected(flaw.message.clone());
-        return reconciler.conclude(&cluster, &key, &flaw, &brokers, state).await;
+        return reconciler.leave_as_is(&cluster, &key, &flaw).await;
     }
     let credentials = reconciler.context.credentials(&cluster, &reconciler.secrets).await?;
     let applied = reconciler.applied.apply_all(&reconciler.context, &cluster, &credentials).await;
@@ -95,6 +93,27 @@ impl Reconciler {
     fn unidentified(&self, cluster: &Named) -> Vec<Broker> {
         let members = self.members(cluster).into_iter();
         members.map(|seen| Broker { seen, identity: None }).collect()
+    }
+
+    /// What is asked for cannot be; what was there before goes on as it was, and is told of.
+    async fn leave_as_is(
+        &self,
+        cluster: &BrokerCluster,
+        key: &Named,
+        flaw: &Verdict,
+    ) -> Result<Action, kube::Error> {
+        let rejected = State::Rejected(flaw.message.clone());
+        let members = self.members(key);
+        if members.is_empty() {
+            return self.conclude(cluster, key, flaw, &[], rejected).await;
+        }
+        let credentials = self.context.credentials(cluster, &self.secrets).await?;
+        let brokers = self.epochs.identify(key, members, &credentials).await;
+        let state = match state(key, &brokers, &credentials) {
+            State::Up(broker) => State::Up(broker),
+            _ => rejected,
+        };
+        self.conclude(cluster, key, flaw, &brokers, state).await
     }
 
     fn verdict(
