@@ -89,6 +89,11 @@ pub struct Args {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
 
+    /// Bytes of log files that are kept before old ones are given up. The log takes more while more
+    /// waits in the queues, and while a file holds what could not be recorded again.
+    #[arg(long, env = "WARREN_LOG_BUDGET", value_name = "SIZE", default_value = "256MiB")]
+    pub log_budget: Size,
+
     /// Bytes free on the data directory's disk below which publishers are blocked until there is
     /// room again. Consumers always go on.
     #[arg(long, env = "WARREN_DISK_WATERMARK", value_name = "SIZE", default_value = "256MiB")]
@@ -154,6 +159,9 @@ pub enum LogFormat {
 /// What fits in one file of the log, with all that may be written together with it.
 const LARGEST_MESSAGE: u64 = 32 << 20;
 
+/// Bytes a file of the log takes at most, were all messages small.
+const LOG_FILE: u64 = 64 << 20;
+
 fn message_size(text: &str) -> Result<Size, String> {
     let size: Size = text.parse().map_err(|error: NotASize| error.to_string())?;
     let fits = size.0 <= LARGEST_MESSAGE;
@@ -166,6 +174,14 @@ impl Args {
     /// Milliseconds that a client may leave output unread.
     pub(crate) fn write_stall_ms(&self) -> u64 {
         u64::from(self.write_stall_timeout) * 1000
+    }
+
+    /// Bytes a file of the log takes. A quarter of its budget, within what has been found to work well,
+    /// unless the largest message would not fit beside what may be written together with it.
+    pub(crate) fn log_file_bytes(&self) -> u32 {
+        let largest = 2 * (self.max_message_size.0 + u64::from(self.frame_max));
+        // At most 96 MiB by the limits of the flags, so it fits.
+        (self.log_budget.0 / 4).min(LOG_FILE).max(largest).next_multiple_of(1 << 20) as u32
     }
 
     /// How long connections have to close once the broker stops.
@@ -195,6 +211,22 @@ mod tests {
         for (size, fits) in [("1KiB", true), ("32MiB", true), ("33MiB", false), ("many", false)] {
             let args = ["warren-broker", "--max-message-size", size];
             assert_eq!(Args::try_parse_from(args).is_ok(), fits, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_log_holds_the_largest_message() {
+        const MIB: u32 = 1 << 20;
+        #[rustfmt::skip]
+        let cases: [(&[&str], u32); 4] = [
+            (&[],                                                      64),
+            (&["--log-budget=4MiB", "--max-message-size=400KiB"],       2),
+            (&["--log-budget=4MiB"],                                   33),
+            (&["--max-message-size=32MiB", "--frame-max=16777216"],    96),
+        ];
+        for (flags, expected) in cases {
+            let args = Args::parse_from(["warren-broker"].iter().chain(flags));
+            assert_eq!(args.log_file_bytes(), expected * MIB, "{flags:?}");
         }
     }
 

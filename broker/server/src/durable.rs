@@ -68,7 +68,8 @@ struct Herald(watch::Sender<Progress>);
 // === impl Store ===
 
 impl Store {
-    /// Opens what is in `dir`, made when missing, and finds out what the node remembers.
+    /// Opens what is in `dir`, made when missing, and finds out what the node remembers. New log files
+    /// take `log_file` bytes.
     ///
     /// Damage on the disk is reported in the log and counted; what can be read is served.
     ///
@@ -76,7 +77,7 @@ impl Store {
     ///
     /// [`Error::Io`]; [`Error::Version`] for data of a newer program; [`Error::Corrupt`] when the
     /// snapshot or the log's identity is damaged, without which nothing can be told apart.
-    pub(crate) fn open(dir: &Path) -> Result<(Self, Recovered), Error> {
+    pub(crate) fn open(dir: &Path, log_file: u32) -> Result<(Self, Recovered), Error> {
         let snapshot = Snapshot::new(RealFs, dir.join("meta"))?;
         let contents = match snapshot.load()? {
             Some(bytes) => Contents::decode(&bytes).ok_or_else(|| Error::Corrupt {
@@ -89,7 +90,8 @@ impl Store {
         let from = contents.log_from;
         let mut recovered = Recovered::from_snapshot(contents);
         let mut records = 0_u64;
-        let opened = Log::open(RealFs, Options::new(dir.join("log")), from, |found| {
+        let options = Options { file_len: log_file, ..Options::new(dir.join("log")) };
+        let opened = Log::open(RealFs, options, from, |found| {
             records += 1;
             recovered.apply(found.position, &found.record);
         })?;

@@ -18,8 +18,9 @@ use crate::auth::{self, Authenticator};
 use crate::clock;
 use crate::data_dir::{self, DataDir};
 use crate::directory::Directory;
+use crate::durable::Store;
+use crate::durable::housekeeping::{self, Limits};
 use crate::durable::replay::{Recovered, RecoveredQueue};
-use crate::durable::{Store, housekeeping};
 use crate::grant;
 use crate::link::Event;
 use crate::listener;
@@ -81,7 +82,7 @@ async fn serve(args: Args) -> Result<(), Error> {
     let authenticator = Authenticator::new(args.credentials_dir.clone(), args.allow_guest_remote)?;
     let stop = stop::Signals::new(args.exit_on_stdin_eof)?;
     let sockets = Sockets::bind(&args)?;
-    let (store, recovered) = Store::open(&args.data_dir)?;
+    let (store, recovered) = Store::open(&args.data_dir, args.log_file_bytes())?;
     let store = Arc::new(store);
     let Recovered { topology, next_queue, queues, .. } = recovered;
     let directory = Directory::new(Arc::clone(&store), topology, next_queue);
@@ -91,9 +92,9 @@ async fn serve(args: Args) -> Result<(), Error> {
     let memory = (store, directory);
     let node = Arc::new(build(&args, &data_dir, authenticator, listeners, senders, memory));
     let takers = start_shards(&node, receivers, queues)?;
-    let watermark = args.disk_watermark.0;
+    let limits = Limits { log_budget: args.log_budget.0, disk_watermark: args.disk_watermark.0 };
     let data_path: Arc<Path> = args.data_dir.as_path().into();
-    tokio::spawn(housekeeping::run(Arc::clone(&node), data_path, watermark));
+    tokio::spawn(housekeeping::run(Arc::clone(&node), data_path, limits));
     tracing::info!(
         node = node.identity.node, shards, memory_watermark = node.memory.watermark(),
         data_dir = %args.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "broker started"

@@ -174,6 +174,12 @@ impl<F: FileSystem> Log<F> {
         Ok(at)
     }
 
+    /// The most bytes a batch may take.
+    #[must_use]
+    pub fn max_batch(&self) -> usize {
+        self.shared.options.max_batch()
+    }
+
     /// Everything before this position will survive a power cut.
     #[must_use]
     pub fn durable(&self) -> Position {

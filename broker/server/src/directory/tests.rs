@@ -25,7 +25,7 @@ enum Step {
 const CLIENT: ConnectionId = ConnectionId(9);
 
 fn open(dir: &Path) -> Directory {
-    let (store, recovered) = Store::open(dir).unwrap();
+    let (store, recovered) = Store::open(dir, 1 << 20).unwrap();
     Directory::new(Arc::new(store), recovered.topology, recovered.next_queue)
 }
 

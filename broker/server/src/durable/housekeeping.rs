@@ -27,23 +27,29 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// How often to ask whether the transactions under way have ended.
 const COMMIT_POLL: Duration = Duration::from_millis(2);
 
-/// Bytes of log files that are always allowed.
-const LOG_BUDGET: u64 = 256 << 20;
-
 /// How long to wait for the log to write what was put in line.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long to wait before the snapshot is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// How much the node may take of its disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes of log files that are always allowed.
+    pub(crate) log_budget: u64,
+    /// Bytes free on the disk below which publishers wait.
+    pub(crate) disk_watermark: u64,
+}
+
 /// Looks after the log and the disk for as long as the node runs.
-pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, disk_watermark: u64) {
+pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, limits: Limits) {
     let mut ticks = time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        watch_disk(&node, &data_dir, disk_watermark);
-        while has_long_log(&node) {
+        watch_disk(&node, &data_dir, limits.disk_watermark);
+        while has_long_log(&node, limits.log_budget) {
             if !give_up_oldest(&node).await {
                 break;
             }
@@ -60,16 +66,16 @@ fn watch_disk(node: &Node, data_dir: &Path, watermark: u64) {
     node.set_disk_low(low, available);
 }
 
-fn has_long_log(node: &Node) -> bool {
+fn has_long_log(node: &Node, budget: u64) -> bool {
     let low = node.disk_low.load(Ordering::Relaxed);
-    is_too_long(node.store.log_bytes(), node.memory.used(), low, node.store.room())
+    let waiting = 2 * node.memory.used();
+    is_too_long(node.store.log_bytes(), budget, waiting, low, node.store.room())
 }
 
 /// Whether the log is to be made shorter. On a disk that is nearly full it is as short as it can be,
 /// as long as what waits surely fits behind what the last file holds: there may never be another.
-fn is_too_long(log: u64, waiting: u64, low: bool, room: u64) -> bool {
-    let waiting = 2 * waiting;
-    log > LOG_BUDGET.max(waiting) || (low && waiting <= room)
+fn is_too_long(log: u64, budget: u64, waiting: u64, low: bool, room: u64) -> bool {
+    log > budget.max(waiting) || (low && waiting <= room)
 }
 
 /// Gives up the oldest log file. Returns whether there is one less.
@@ -140,17 +146,17 @@ mod tests {
         const MIB: u64 = 1 << 20;
         #[rustfmt::skip]
         let cases = [
-            // log, waiting, low, room, too long
+            // log, twice what waits, low, room, too long
             (256,   0, false, 64, false),
             (320,   0, false, 64, true),
-            (320, 200, false, 64, false),
+            (320, 400, false, 64, false),
             (192,   0, true,  64, true),
-            (192,  30, true,  64, true),
-            (192,  60, true,  64, false),
+            (192,  60, true,  64, true),
+            (192, 120, true,  64, false),
             (192,   0, true,   0, true),
         ];
         for (log, waiting, low, room, expected) in cases {
-            let got = is_too_long(log * MIB, waiting * MIB, low, room * MIB);
+            let got = is_too_long(log * MIB, 256 * MIB, waiting * MIB, low, room * MIB);
             assert_eq!(got, expected, "{log} MiB of log, {waiting} MiB waiting, low: {low}");
         }
     }

@@ -12,17 +12,17 @@ use broker_storage::position::Position;
 use crate::durable::message_record;
 use crate::durable::transaction_record::Part;
 
-/// From this many bytes on a batch is handed over though more may come.
+/// From this many bytes on a batch is handed over though more may come; earlier where log files are
+/// small.
 const FULL: usize = 4 << 20;
-
-/// Messages that one record says are gone, at most: a whole queue may expire at once.
-const AT_ONCE: usize = 64 << 10;
 
 /// Where one shard's changes are recorded.
 #[derive(Debug)]
 pub(crate) struct Journal {
     log: Arc<Log<RealFs>>,
     batch: Batch,
+    /// From this many bytes on it is handed over.
+    full: usize,
     /// The part of a transaction that is being recorded, and what was collected before it.
     part: Option<OpenPart>,
     /// What was handed over last is durable once this is.
@@ -41,7 +41,8 @@ struct OpenPart {
 
 impl Journal {
     pub(crate) fn new(log: Arc<Log<RealFs>>) -> Self {
-        Self { log, batch: Batch::new(), part: None, last: Position::ZERO }
+        let full = FULL.min(log.max_batch() / 4);
+        Self { log, batch: Batch::new(), full, part: None, last: Position::ZERO }
     }
 
     /// What has changed in a queue.
@@ -56,7 +57,8 @@ impl Journal {
         if changes.gone.is_empty() && changes.delivered.is_some() {
             message_record::push_progress(&mut self.batch, queue, delivered, &[]);
         }
-        for gone in changes.gone.chunks(AT_ONCE) {
+        // A whole queue may expire at once.
+        for gone in changes.gone.chunks(self.full / 64) {
             message_record::push_progress(&mut self.batch, queue, delivered, gone);
             self.commit_if_full();
         }
@@ -69,7 +71,7 @@ impl Journal {
     }
 
     fn commit_if_full(&mut self) {
-        if self.batch.len() >= FULL {
+        if self.batch.len() >= self.full {
             self.wrap(false);
             self.commit();
         }

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{
     error::{Error, Result},
-    fs::{self, FileSystem},
+    fs::{self, File, FileSystem},
     log::Log,
     position::Position,
     record::{self, Malformed, Record},
@@ -58,7 +58,7 @@ impl<F: FileSystem> Log<F> {
         bytes.truncate(got);
         let head = bytes.get(..record::HEADER_LEN).ok_or_else(|| corrupt(Malformed::Truncated))?;
         let total = record::total_len(head);
-        if total > shared.options.file_len as usize {
+        if total as u64 > file.size().map_err(io)? {
             return Err(corrupt(Malformed::Lengths));
         }
         if total > bytes.len() {

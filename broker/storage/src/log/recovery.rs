@@ -54,7 +54,6 @@ struct Suspect {
 
 struct Scan<'a, F: FileSystem> {
     files: &'a Files<F>,
-    options: &'a Options,
     log_id: u64,
     /// The end of the last whole round.
     end: Position,
@@ -84,7 +83,6 @@ impl<F: FileSystem> Log<F> {
         files.release(from.file())?;
         let mut scan = Scan {
             files: &files,
-            options: &options,
             log_id,
             end: from,
             any_round: false,
@@ -122,13 +120,14 @@ impl<F: FileSystem> Scan<'_, F> {
         Ok(())
     }
 
+    /// All of a file, which an earlier start may have made longer than today's.
     fn load(&self, number: u32, file: &Arc<F::File>) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; self.options.file_len as usize];
-        let got = fs::read_full(&**file, &mut bytes, 0).map_err(|source| Error::Io {
-            op: "read",
-            path: self.files.path(number),
-            source,
-        })?;
+        let path = self.files.path(number);
+        let io = |op, source| Error::Io { op, path: path.clone(), source };
+        let size = file.size().map_err(|source| io("measure", source))?;
+        // Positions have 32 bits: nothing of ours lies behind.
+        let mut bytes = vec![0; size.min(u64::from(u32::MAX)) as usize];
+        let got = fs::read_full(&**file, &mut bytes, 0).map_err(|source| io("read", source))?;
         bytes.truncate(got);
         Ok(bytes)
     }

@@ -299,6 +299,27 @@ fn the_thread_writes_and_reports() {
     assert_eq!(open().1, 1000);
 }
 
+/// What was written with large files is all there for one who makes small ones, and the other way.
+#[test]
+fn the_length_of_a_file_may_change() {
+    let fs = MemoryFs::default();
+    let mut next = 0;
+    for file_len in [64 << 10, 16 << 10, 32 << 10] {
+        let mut seen = 0;
+        let options = Options { file_len, ..options() };
+        let opened = Log::open(fs.clone(), options, Position::ZERO, |_| seen += 1).unwrap();
+        assert!(opened.damage.is_empty(), "{:?}", opened.damage);
+        assert_eq!(seen, next);
+        let mut writer = opened.log.writer();
+        for _ in 0..30 {
+            let at = opened.log.append(batch(next, 1, 3000)).unwrap();
+            while matches!(writer.step().unwrap(), Step::Durable(_)) {}
+            assert_eq!(opened.log.read(at).unwrap().record().group, next);
+            next += 1;
+        }
+    }
+}
+
 #[test]
 fn a_batch_over_the_limit_is_refused() {
     let log = open(&MemoryFs::default()).unwrap().0.log;
