@@ -15,6 +15,7 @@ mod exchanges;
 mod handshake;
 mod hostile;
 mod lifetimes;
+mod policies;
 mod queues;
 mod refusals;
 mod rig;

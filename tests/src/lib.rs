@@ -4,6 +4,7 @@ pub mod binaries;
 pub mod broker;
 pub mod client;
 pub mod inbox;
+pub mod management;
 pub mod patience;
 pub mod process;
 pub mod uri;

@@ -26,4 +26,13 @@ pub struct Exchange {
     /// The arguments it was declared with.
     #[serde(default)]
     pub arguments: Arguments,
+    /// The name of the policy that applies to it.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// The name of the operator policy that applies to it.
+    #[serde(default)]
+    pub operator_policy: Option<String>,
+    /// What both policies say together.
+    #[serde(default)]
+    pub effective_policy_definition: Arguments,
 }

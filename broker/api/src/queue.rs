@@ -23,6 +23,15 @@ pub struct Queue {
     /// The arguments it was declared with.
     #[serde(default)]
     pub arguments: Arguments,
+    /// The name of the policy that applies to it.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// The name of the operator policy that applies to it.
+    #[serde(default)]
+    pub operator_policy: Option<String>,
+    /// What both policies say together.
+    #[serde(default)]
+    pub effective_policy_definition: Arguments,
     /// `classic` or `quorum`.
     #[serde(default, rename = "type")]
     pub kind: String,

@@ -18,6 +18,7 @@ mod arguments;
 pub mod id;
 pub mod message;
 pub mod name;
+pub mod policy;
 pub mod queue;
 pub mod refusal;
 pub mod routing;

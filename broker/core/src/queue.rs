@@ -36,6 +36,7 @@ mod effect;
 mod expiry;
 mod overflow;
 mod ready;
+mod reconfigure;
 mod redelivery;
 mod settings;
 mod subscriptions;
@@ -131,7 +132,7 @@ impl Queue {
         }
     }
 
-    /// What the queue was declared with.
+    /// How the queue behaves.
     #[must_use]
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
@@ -194,6 +195,7 @@ impl Queue {
             Command::Purge => self.purge(effects),
             Command::Delete { if_unused, if_empty } => self.delete(if_unused, if_empty, effects),
             Command::Touch => self.touch(now),
+            Command::Reconfigure(settings) => self.reconfigure(settings, now, effects),
             Command::Expire => self.expire(now, effects),
         }
     }

@@ -12,6 +12,7 @@
 mod binding;
 mod command;
 mod exchange;
+mod policies;
 mod queue;
 mod routes;
 mod vhost;
@@ -71,6 +72,8 @@ impl Topology {
             Command::QueueGone { vhost, name, id } => Ok(self.queue_gone(&vhost, &name, id)),
             Command::Bind(binding, connection) => self.bind(binding, connection),
             Command::Unbind(binding, connection) => self.unbind(binding, connection),
+            Command::SetPolicy { vhost, rank, policy } => self.set_policy(&vhost, rank, policy),
+            Command::DeletePolicy { vhost, rank, name } => self.delete_policy(&vhost, rank, &name),
             Command::ConnectionClosed { connection } => Ok(self.connection_closed(connection)),
         }
     }

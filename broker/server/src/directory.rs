@@ -95,6 +95,7 @@ impl Directory {
             Outcome::Queue { created, .. } => *created,
             // A vhost may go without any.
             Outcome::Removed { queues } => !queues.is_empty() || kept.is_some(),
+            Outcome::Governed { .. } => true,
         };
         if !changed {
             prepare(&outcome);
@@ -139,7 +140,10 @@ fn is_lasting(routes: &Routes, command: &Command) -> bool {
     let within =
         |vhost: &str, question: &dyn Fn(&Vhost) -> bool| routes.vhost(vhost).is_some_and(question);
     match command {
-        Command::CreateVhost { .. } | Command::DeleteVhost { .. } => true,
+        Command::CreateVhost { .. }
+        | Command::DeleteVhost { .. }
+        | Command::SetPolicy { .. }
+        | Command::DeletePolicy { .. } => true,
         Command::DeclareExchange(exchange) => exchange.durable && !exchange.passive,
         Command::DeclareQueue(queue) => queue.durable && !queue.exclusive && !queue.passive,
         Command::DeleteExchange { vhost, name, .. } => {

@@ -7,6 +7,7 @@ mod json;
 mod node;
 mod objects;
 mod patience;
+mod policies;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use axum::routing::get;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use broker_api::Failure;
+use broker_core::policy::Rank;
 use tokio::net::TcpListener;
 
 use crate::management::patience::{Limited, Peer};
@@ -50,6 +52,12 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
         .route("/exchanges/{vhost}/{name}/bindings/destination", get(objects::bindings_to_exchange))
         .route("/bindings", get(objects::bindings))
         .route("/bindings/{vhost}", get(objects::bindings_of))
+        .route("/policies", policies::everywhere(Rank::User))
+        .route("/policies/{vhost}", policies::in_vhost(Rank::User))
+        .route("/policies/{vhost}/{name}", policies::one(Rank::User))
+        .route("/operator-policies", policies::everywhere(Rank::Operator))
+        .route("/operator-policies/{vhost}", policies::in_vhost(Rank::Operator))
+        .route("/operator-policies/{vhost}/{name}", policies::one(Rank::Operator))
         .fallback(async || failure(StatusCode::NOT_FOUND, "not_found", "no such resource"))
         .layer(middleware::from_fn_with_state(Arc::clone(&node), guard));
     let router = Router::new()

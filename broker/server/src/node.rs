@@ -8,7 +8,8 @@ use broker_api::Listener;
 use broker_core::id::QueueId;
 use broker_core::message::Message;
 use broker_core::name::Name;
-use broker_core::queue::Counts;
+use broker_core::queue::{Command as QueueCommand, Counts};
+use broker_core::refusal::Refusal;
 use broker_core::routing::Targets;
 use broker_core::time::Timestamp;
 use broker_core::topology::{Command, Outcome};
@@ -112,6 +113,26 @@ impl Node {
         let command = Command::QueueGone { vhost: vhost.clone(), name: name.clone(), id };
         // It is never refused; another incarnation of the name stays as it is.
         self.directory.change(command, |_| {}).map_or(Position::ZERO, |changed| changed.recorded)
+    }
+
+    /// Carries out a command about policies: every queue that is to behave differently is told.
+    ///
+    /// Told under the directory's lock, queues are told in the order of the changes, and none before
+    /// it was made: what a queue was told last is what the topology says.
+    ///
+    /// # Errors
+    ///
+    /// The topology's refusal; nothing has then changed.
+    pub(crate) fn govern(&self, command: Command) -> Result<Position, Refusal> {
+        let changed = self.directory.change(command, |outcome| {
+            let Outcome::Governed { queues } = outcome else { return };
+            for (queue, settings) in queues {
+                let mut batch = Batch::default();
+                batch.command(*queue, QueueCommand::Reconfigure(Arc::clone(settings)));
+                self.to_owner(*queue, Work::Batch(batch));
+            }
+        })?;
+        Ok(changed.recorded)
     }
 
     /// Deletes queues that have left the topology on the shards that own them.

@@ -64,6 +64,7 @@ impl Settings {
         self.kind = arguments.kind()?;
         let limit = arguments.number("x-delivery-limit")?;
         self.delivery_limit = limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
+        self.consumer_timeout = arguments.consumer_timeout()?;
         arguments.check_the_rest()?;
         Ok(self)
     }
@@ -132,6 +133,11 @@ impl Arguments<'_> {
         }
     }
 
+    fn consumer_timeout(&self) -> Result<Option<u64>, Refusal> {
+        // 0 turns off what is off by default.
+        Ok(self.time("x-consumer-timeout")?.filter(|timeout| *timeout > 0))
+    }
+
     fn max_priority(&self) -> Result<u8, Refusal> {
         let highest = self.number("x-max-priority")?.unwrap_or(0);
         u8::try_from(highest).map_err(|_| {
@@ -141,10 +147,9 @@ impl Arguments<'_> {
 
     fn overflow(&self) -> Result<Overflow, Refusal> {
         match self.text("x-overflow")? {
-            None | Some("drop-head") => Ok(Overflow::DropHead),
-            Some("reject-publish") => Ok(Overflow::RejectPublish),
-            Some("reject-publish-dlx") => Ok(Overflow::RejectPublishDlx),
-            Some(_) => Err(self.refuse("x-overflow", "invalid_overflow")),
+            None => Ok(Overflow::DropHead),
+            Some(name) => Overflow::from_name(name)
+                .ok_or_else(|| self.refuse("x-overflow", "invalid_overflow")),
         }
     }
 
@@ -191,12 +196,9 @@ impl Arguments<'_> {
             let reason = format_args!("\"unsupported queue version '{version}'\"");
             return Err(self.refuse("x-queue-version", reason));
         }
-        for key in [
-            "x-max-in-memory-length",
-            "x-max-in-memory-bytes",
-            "x-consumer-timeout",
-            "x-quorum-initial-group-size",
-        ] {
+        for key in
+            ["x-max-in-memory-length", "x-max-in-memory-bytes", "x-quorum-initial-group-size"]
+        {
             self.number(key)?;
         }
         Ok(())

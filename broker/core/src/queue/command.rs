@@ -1,7 +1,10 @@
 //! What can be asked of a queue.
 
+use std::sync::Arc;
+
 use crate::id::{ConnectionId, ConsumerId, MessageId};
 use crate::message::Message;
+use crate::queue::settings::Settings;
 
 /// One command to one queue. Applying the same commands at the same times gives the same effects.
 ///
@@ -37,6 +40,8 @@ pub enum Command {
     Delete { if_unused: bool, if_empty: bool },
     /// Somebody declared the queue again, which counts as using it. No answer.
     Touch,
+    /// The queue's policies have changed: from now on it behaves so. No answer.
+    Reconfigure(Arc<Settings>),
     /// Time has passed: acts on what is due. Send it when [`Queue::next_deadline`] has come;
     /// sending it early or twice does no harm.
     ///
@@ -75,6 +80,7 @@ impl Command {
             | Self::Reject { .. }
             | Self::Purge
             | Self::Delete { .. }
+            | Self::Reconfigure(_)
             | Self::Expire => true,
             Self::Get { no_ack } => *no_ack,
             Self::Subscribe(_)

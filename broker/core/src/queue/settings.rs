@@ -1,8 +1,9 @@
-//! What a queue was declared with, in the form in which its rules use it.
+//! How a queue behaves, from its declaration and its policies, in the form in which its rules use it.
 
 use crate::name::Name;
 
-/// How one queue behaves. Fixed for the life of the queue.
+/// How one queue behaves. Its policies may change the limits while it lives, and where its dead
+/// messages go; the rest is fixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The virtual host.
@@ -33,6 +34,9 @@ pub struct Settings {
     pub single_active: bool,
     /// How often a message may go back after a delivery before it counts as dead.
     pub delivery_limit: Option<u32>,
+    /// How long a client may keep a message unacknowledged before its channel is closed, in ms; none:
+    /// for ever.
+    pub consumer_timeout: Option<u64>,
 }
 
 /// How a queue is kept, from `x-queue-type`.
@@ -66,6 +70,20 @@ pub struct DeadLetterTo {
     pub routing_key: Option<Name>,
 }
 
+// === impl Overflow ===
+
+impl Overflow {
+    /// What this word in `x-overflow` means.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "drop-head" => Some(Self::DropHead),
+            "reject-publish" => Some(Self::RejectPublish),
+            "reject-publish-dlx" => Some(Self::RejectPublishDlx),
+            _ => None,
+        }
+    }
+}
+
 // === impl Settings ===
 
 impl Settings {
@@ -87,6 +105,7 @@ impl Settings {
             max_priority: 0,
             single_active: false,
             delivery_limit: None,
+            consumer_timeout: None,
         }
     }
 }

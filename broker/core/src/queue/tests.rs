@@ -2,6 +2,7 @@
 
 mod durability;
 mod model;
+mod reconfigure;
 mod steps;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use broker_protocol::table::FieldTable;
 
 use crate::id::{ConnectionId, QueueId};
 use crate::name::Name;
+use crate::policy::{Policy, Rank};
 use crate::queue::Settings;
 
 /// One change to, or question about, the vhosts, exchanges, queues and bindings.
@@ -31,6 +32,10 @@ pub enum Command {
     Bind(Binding, ConnectionId),
     /// `queue.unbind` or `exchange.unbind`. The binding need not exist.
     Unbind(Binding, ConnectionId),
+    /// Adds or replaces a policy. It may be there already.
+    SetPolicy { vhost: Name, rank: Rank, policy: Arc<Policy> },
+    /// Removes a policy. It need not exist.
+    DeletePolicy { vhost: Name, rank: Rank, name: Name },
     /// A connection has ended: its exclusive queues leave the topology.
     ConnectionClosed { connection: ConnectionId },
 }
@@ -118,4 +123,8 @@ pub enum Outcome {
     /// These queues have left the topology and have to be deleted on their shards with
     /// [`queue::Command::Delete`](crate::queue::Command::Delete), unconditionally.
     Removed { queues: Vec<(Name, QueueId)> },
+    /// Policies have changed, and with them the settings of these queues: tell each on its shard with
+    /// [`queue::Command::Reconfigure`](crate::queue::Command::Reconfigure). Tell them before anybody can
+    /// change the policies again, so that every queue comes to have the latest.
+    Governed { queues: Vec<(QueueId, Arc<Settings>)> },
 }

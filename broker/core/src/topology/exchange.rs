@@ -1,10 +1,11 @@
 //! Exchanges: what they are, and the rules of declaring and deleting them.
 
 use broker_protocol::reply::ReplyCode;
-use broker_protocol::table::FieldTable;
+use broker_protocol::table::{FieldTable, Value};
 
 use crate::arguments::{self, RESERVED};
 use crate::name::Name;
+use crate::policy::{Governed, Policies};
 use crate::refusal::Refusal;
 use crate::routing::Router;
 use crate::topology::command::{DeclareExchange, Outcome};
@@ -44,6 +45,8 @@ pub struct Exchange {
     pub alternate: Option<Name>,
     /// The arguments as declared.
     pub arguments: FieldTable,
+    /// The policies that apply to it.
+    pub governed: Governed,
     pub(crate) router: Router,
 }
 
@@ -71,6 +74,22 @@ impl ExchangeKind {
     }
 }
 
+// === impl Exchange ===
+
+impl Exchange {
+    /// Whether the exchange is under these policies already.
+    pub(super) fn is_under(&self, policies: &Policies) -> bool {
+        policies.of_exchange(&self.name) == self.governed
+    }
+
+    /// Puts the exchange under these policies.
+    pub(super) fn put_under(&mut self, policies: &Policies) {
+        self.governed = policies.of_exchange(&self.name);
+        let declared = self.arguments.get(ALTERNATE).and_then(Value::as_str).map(Name::new);
+        self.alternate = self.governed.alternate(declared);
+    }
+}
+
 // === impl Topology ===
 
 impl Topology {
@@ -90,7 +109,7 @@ impl Topology {
             }
             (None, Some(kind)) if !wanted.passive => {
                 arguments::check_not_reserved("exchange", &wanted.name)?;
-                let exchange = create(vhost.name(), wanted, kind)?;
+                let exchange = create(vhost, wanted, kind)?;
                 vhost.insert_exchange(exchange);
                 Ok(Outcome::Done { changed: true })
             }
@@ -145,23 +164,26 @@ pub(super) fn predeclared() -> impl Iterator<Item = Exchange> {
         internal: false,
         alternate: None,
         arguments: FieldTable::new(),
+        governed: Governed::default(),
         router: Router::new(kind, &FieldTable::new(), name)
             .expect("the predeclared types take no arguments"),
     })
 }
 
-fn create(vhost: &str, wanted: DeclareExchange, kind: ExchangeKind) -> Result<Exchange, Refusal> {
-    let entity = format!("exchange '{}' in vhost '{vhost}'", wanted.name);
-    let alternate = arguments::name(&wanted.arguments, ALTERNATE, &entity)?;
+fn create(vhost: &Vhost, wanted: DeclareExchange, kind: ExchangeKind) -> Result<Exchange, Refusal> {
+    let entity = format!("exchange '{}' in vhost '{}'", wanted.name, vhost.name());
+    let declared = arguments::name(&wanted.arguments, ALTERNATE, &entity)?;
+    let governed = vhost.policies().of_exchange(&wanted.name);
     Ok(Exchange {
         name: wanted.name,
         kind,
         durable: wanted.durable,
         auto_delete: wanted.auto_delete,
         internal: wanted.internal,
-        alternate,
+        alternate: governed.alternate(declared),
         router: Router::new(kind, &wanted.arguments, &entity)?,
         arguments: wanted.arguments,
+        governed,
     })
 }
 

@@ -8,6 +8,7 @@ use broker_protocol::table::FieldTable;
 use crate::arguments;
 use crate::id::{ConnectionId, QueueId};
 use crate::name::Name;
+use crate::policy::{Governed, Policies};
 use crate::queue::{COMPARED, KIND, Kind, Settings};
 use crate::refusal::Refusal;
 use crate::topology::Topology;
@@ -22,13 +23,39 @@ pub struct QueueRecord {
     pub owner: Option<ConnectionId>,
     /// The arguments as declared.
     pub arguments: FieldTable,
-    /// Its name, attributes and rules.
+    /// The policies that apply to it.
+    pub governed: Governed,
+    /// Its name, attributes and rules: what comes of arguments and policies.
     pub settings: Arc<Settings>,
 }
 
 // === impl QueueRecord ===
 
 impl QueueRecord {
+    /// The same queue under other policies, if they make a difference to it.
+    pub(super) fn under(&self, policies: &Policies) -> Option<Self> {
+        let Settings { vhost, name, durable, auto_delete, kind, .. } = &*self.settings;
+        let governed = policies.of_queue(name, *kind);
+        if governed == self.governed {
+            return None;
+        }
+        let plain = Settings {
+            durable: *durable,
+            auto_delete: *auto_delete,
+            ..Settings::new(vhost.clone(), name.clone())
+        };
+        // What was accepted once is accepted again.
+        let declared = plain.with_arguments(&self.arguments).ok()?;
+        let settings = governed.settings(declared, &self.arguments);
+        let settings = if settings == *self.settings {
+            Arc::clone(&self.settings)
+        } else {
+            Arc::new(settings)
+        };
+        let (id, owner, arguments) = (self.id, self.owner, self.arguments.clone());
+        Some(Self { id, owner, arguments, governed, settings })
+    }
+
     /// The refusal to anyone who is not the owner, or claims to be one of a queue that has none.
     pub(super) fn locked(&self) -> Refusal {
         let Settings { vhost, name, .. } = &*self.settings;
@@ -57,11 +84,14 @@ impl Topology {
             assert_equivalent(current, &wanted, owner)?;
             return Ok(found(current));
         }
-        let settings = Arc::new(settings(&wanted, &name)?);
+        let declared = settings(&wanted, &name)?;
+        let governed = vhost.policies().of_queue(&name, declared.kind);
+        let settings = Arc::new(governed.settings(declared, &wanted.arguments));
         let record = QueueRecord {
             id: wanted.id,
             owner,
             arguments: wanted.arguments,
+            governed,
             settings: settings.clone(),
         };
         vhost.insert_queue(Arc::new(record));

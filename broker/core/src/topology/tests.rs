@@ -1,6 +1,7 @@
 //! The topology's rules, as tables of commands and what comes of them.
 
 mod headers;
+mod policies;
 mod refusals;
 
 use broker_protocol::reply::ReplyCode;

@@ -8,6 +8,7 @@ use imbl::OrdSet;
 
 use crate::id::{ConnectionId, QueueId};
 use crate::name::{Name, NameMap};
+use crate::policy::Policies;
 use crate::refusal::Refusal;
 use crate::routing::Target;
 use crate::topology::command::{Binding, Destination};
@@ -22,6 +23,7 @@ pub struct Vhost {
     queues: NameMap<Arc<QueueRecord>>,
     by_source: OrdSet<Arc<Binding>>,
     by_destination: OrdSet<ByDestination>,
+    policies: Policies,
     /// Auto-delete exchanges stay without a binding: see [`Topology::replay`](super::Topology::replay).
     keeps_unbound: bool,
 }
@@ -42,6 +44,7 @@ impl Vhost {
             queues: NameMap::default(),
             by_source: OrdSet::new(),
             by_destination: OrdSet::new(),
+            policies: Policies::default(),
             keeps_unbound: false,
         }
     }
@@ -136,6 +139,39 @@ impl Vhost {
         let routing_key = Name::new("");
         let arguments = FieldTable::new();
         Arc::new(Binding { vhost: self.name.clone(), source, destination, routing_key, arguments })
+    }
+
+    /// Its policies and operator policies.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    pub(super) fn policies_mut(&mut self) -> &mut Policies {
+        &mut self.policies
+    }
+
+    /// Puts everything under the policies there are now. Returns the queues that behave differently
+    /// from then on, by name.
+    pub(super) fn govern(&mut self) -> Vec<Arc<QueueRecord>> {
+        let others = self.exchanges.values().filter(|exchange| !exchange.is_under(&self.policies));
+        let others: Vec<_> = others.map(|exchange| exchange.name.clone()).collect();
+        for name in others {
+            if let Some(exchange) = self.exchanges.get_mut(&name) {
+                Arc::make_mut(exchange).put_under(&self.policies);
+            }
+        }
+        let under = |queue: &Arc<QueueRecord>| Some((queue.clone(), queue.under(&self.policies)?));
+        let changed: Vec<_> = self.queues().into_iter().filter_map(under).collect();
+        let mut different = Vec::new();
+        for (old, new) in changed {
+            let new = Arc::new(new);
+            if new.settings != old.settings {
+                different.push(new.clone());
+            }
+            self.insert_queue(new);
+        }
+        different
     }
 
     pub(crate) fn keep_unbound(&mut self, keep: bool) {

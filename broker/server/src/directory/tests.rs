@@ -4,6 +4,7 @@ use std::path::Path;
 
 use broker_core::id::ConnectionId;
 use broker_core::name::Name;
+use broker_core::policy::{ApplyTo, Pattern, Policy, Rank};
 use broker_core::topology::{Binding, DeclareExchange, DeclareQueue, Destination};
 use broker_protocol::table::FieldTable;
 use proptest::prelude::*;
@@ -19,6 +20,8 @@ enum Step {
     DeleteQueue(u8),
     Bind { source: u8, to: u8, to_queue: bool, key: u8 },
     Unbind { source: u8, to: u8, to_queue: bool, key: u8 },
+    SetPolicy { name: u8, pattern: u8, operator: bool, length: u8 },
+    DeletePolicy { name: u8, operator: bool },
     Close,
 }
 
@@ -31,7 +34,21 @@ fn open(dir: &Path) -> Directory {
 
 fn lasting(directory: &Directory) -> Vec<String> {
     let commands = directory.inventory().0;
-    commands.iter().map(|command| format!("{command:?}")).collect()
+    let routes = directory.routes();
+    let queues = routes.vhosts().flat_map(Vhost::queues).filter(|queue| queue.settings.durable);
+    let effective = queues.map(|queue| format!("{:?} {:?}", queue.settings, queue.governed));
+    commands.iter().map(|command| format!("{command:?}")).chain(effective).collect()
+}
+
+fn rank(operator: bool) -> Rank {
+    if operator { Rank::Operator } else { Rank::User }
+}
+
+fn policy(name: u8, pattern: u8, rank: Rank, length: u8) -> Policy {
+    let definition = FieldTable::from_iter([("max-length", length)]);
+    let pattern = Pattern::new(["", "1", "^q"][usize::from(pattern)]).unwrap();
+    let name = format!("p{name}").into();
+    Policy::new(rank, name, pattern, ApplyTo::All, length.into(), definition).unwrap()
 }
 
 fn exchange(name: u8) -> Name {
@@ -97,6 +114,14 @@ fn command(directory: &Directory, step: Step) -> Option<Command> {
         Step::Unbind { source, to, to_queue, key } => {
             Command::Unbind(binding(source, to, to_queue, key), CLIENT)
         }
+        Step::SetPolicy { name, pattern, operator, length } => {
+            let rank = rank(operator);
+            let policy = Arc::new(policy(name, pattern, rank, length));
+            Command::SetPolicy { vhost, rank, policy }
+        }
+        Step::DeletePolicy { name, operator } => {
+            Command::DeletePolicy { vhost, rank: rank(operator), name: format!("p{name}").into() }
+        }
         Step::Close => Command::ConnectionClosed { connection: CLIENT },
     })
 }
@@ -114,6 +139,11 @@ fn step() -> impl Strategy<Value = Step> {
         6 => ends().prop_map(|(source, to, to_queue, key)| Step::Bind { source, to, to_queue, key }),
         4 => ends()
             .prop_map(|(source, to, to_queue, key)| Step::Unbind { source, to, to_queue, key }),
+        3 => (0..2_u8, 0..3_u8, any::<bool>(), 0..4_u8).prop_map(
+            |(name, pattern, operator, length)| Step::SetPolicy { name, pattern, operator, length }
+        ),
+        1 => (0..2_u8, any::<bool>())
+            .prop_map(|(name, operator)| Step::DeletePolicy { name, operator }),
         1 => Just(Step::Close),
     ]
 }

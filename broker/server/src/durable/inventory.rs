@@ -1,6 +1,9 @@
 //! The durable part of a topology, as the commands that make it from nothing.
 
+use std::sync::Arc;
+
 use broker_core::name::Name;
+use broker_core::policy::Rank;
 use broker_core::topology::{
     Binding, Command, DeclareExchange, DeclareQueue, Destination, Exchange, QueueRecord, Routes,
     Vhost,
@@ -14,6 +17,15 @@ pub(crate) fn commands(routes: &Routes) -> Vec<Command> {
     for vhost in routes.vhosts() {
         let name = vhost.name();
         commands.push(Command::CreateVhost { vhost: name.clone() });
+        for rank in [Rank::User, Rank::Operator] {
+            let policies = vhost.policies().of(rank);
+            let set = |policy: &_| (name.clone(), Arc::clone(policy));
+            commands.extend(policies.map(set).map(|(vhost, policy)| Command::SetPolicy {
+                vhost,
+                rank,
+                policy,
+            }));
+        }
         let exchanges =
             vhost.exchanges().into_iter().filter(|e| e.durable && !is_predeclared(&e.name));
         commands.extend(exchanges.map(|e| Command::DeclareExchange(declare_exchange(name, e))));

@@ -144,6 +144,13 @@ impl Recovered {
                     RecoveredQueue { settings, mark: Mark::default(), messages: BTreeMap::new() };
                 self.queues.insert(id, queue);
             }
+            Ok(Outcome::Governed { queues }) => {
+                for (id, settings) in queues {
+                    if let Some(queue) = self.queues.get_mut(&id) {
+                        queue.settings = settings;
+                    }
+                }
+            }
             Ok(Outcome::Removed { queues }) => {
                 for (_, id) in queues {
                     self.queues.remove(&id);

@@ -5,12 +5,16 @@
 //! byte, arguments a field table. Only what survives a restart is ever written, so who asked, passive
 //! declarations and exclusive queues have no place here.
 
+mod policies;
+
 use broker_core::id::{ConnectionId, QueueId};
 use broker_core::name::Name;
 use broker_core::topology::{Binding, Command, DeclareExchange, DeclareQueue, Destination};
 use broker_protocol::table::FieldTable;
 use broker_protocol::wire::{Field, Reader, Writer};
 use bytes::BytesMut;
+
+use crate::durable::topology_record::policies::{DELETE_POLICY, SET_POLICY};
 
 const CREATE_VHOST: u8 = 1;
 const DELETE_VHOST: u8 = 2;
@@ -44,6 +48,12 @@ pub(crate) fn encode(command: &Command, out: &mut BytesMut) -> bool {
         }
         Command::Bind(binding, _) => encode_binding(BIND, binding, &mut w),
         Command::Unbind(binding, _) => encode_binding(UNBIND, binding, &mut w),
+        Command::SetPolicy { vhost, rank, policy } => {
+            policies::encode_set(vhost, *rank, policy, &mut w);
+        }
+        Command::DeletePolicy { vhost, rank, name } => {
+            policies::encode_delete(vhost, *rank, name, &mut w);
+        }
         Command::ConnectionClosed { .. } => return false,
     }
     true
@@ -67,6 +77,8 @@ pub(crate) fn decode(body: &[u8]) -> Option<Command> {
         },
         BIND => Command::Bind(decode_binding(&mut r)?, NOBODY),
         UNBIND => Command::Unbind(decode_binding(&mut r)?, NOBODY),
+        SET_POLICY => policies::decode_set(&mut r)?,
+        DELETE_POLICY => policies::decode_delete(&mut r)?,
         _ => return None,
     };
     r.finish().ok()?;

@@ -1,4 +1,4 @@
-//! Field tables as JSON.
+//! Field tables as JSON, and the reverse.
 
 use broker_api::Arguments;
 use broker_protocol::table::{FieldTable, Value};
@@ -7,6 +7,25 @@ use serde_json::{Number, Value as Json};
 /// The table as a JSON object. Numbers JSON cannot say are null; bytes that are not UTF-8 are replaced.
 pub(super) fn arguments(table: &FieldTable) -> Arguments {
     table.iter().map(|(name, value)| (name.to_owned(), json(value))).collect()
+}
+
+/// The JSON object as a table: whole numbers become 64-bit integers, others doubles.
+pub(super) fn table(arguments: &Arguments) -> FieldTable {
+    arguments.iter().map(|(name, json)| (name.as_str(), value(json))).collect()
+}
+
+fn value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Void,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Value::I64(whole),
+            (None, float) => Value::from(float.unwrap_or(f64::NAN)),
+        },
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(values) => Value::Array(values.iter().map(value).collect()),
+        Json::Object(arguments) => Value::Table(table(arguments)),
+    }
 }
 
 fn json(value: &Value) -> Json {
@@ -46,6 +65,23 @@ mod tests {
         let expected = serde_json::json!({
             "x-max-length": 10, "x-overflow": "drop-head", "nested": {"deep": true}, "nan": null,
         });
+        assert_eq!(Json::Object(arguments(&table)), expected);
+    }
+
+    #[test]
+    fn an_object_becomes_a_table() {
+        let json = serde_json::json!({
+            "whole": 10, "part": 0.5, "huge": u64::MAX, "text": "drop-head", "yes": true,
+            "none": null, "list": [1, "a"], "nested": {"deep": -1},
+        });
+        let Json::Object(object) = &json else { panic!("an object") };
+        let table = table(object);
+        assert_eq!(table.get("whole"), Some(&Value::I64(10)));
+        assert_eq!(table.get("part"), Some(&Value::from(0.5)));
+        assert_eq!(table.get("huge").map(Value::type_name), Some("double"));
+        assert_eq!(table.get("list"), Some(&Value::Array(vec![Value::I64(1), "a".into()])));
+        let mut expected = json.clone();
+        expected["huge"] = serde_json::json!(u64::MAX as f64);
         assert_eq!(Json::Object(arguments(&table)), expected);
     }
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Json, Response};
 use broker_api::{Binding, DestinationType, Exchange, Queue, Vhost};
 use broker_core::id::QueueId;
 use broker_core::name::Name;
+use broker_core::policy::Policy;
 use broker_core::queue::Counts;
 use broker_core::topology;
 use broker_core::topology::{Destination, QueueRecord};
@@ -161,6 +162,9 @@ fn describe_queue(node: &Node, queue: &QueueRecord, counts: &HashMap<QueueId, Co
         auto_delete: settings.auto_delete,
         exclusive: queue.owner.is_some(),
         arguments: json::arguments(&queue.arguments),
+        policy: policy_name(queue.governed.policy.as_deref()),
+        operator_policy: policy_name(queue.governed.operator.as_deref()),
+        effective_policy_definition: json::arguments(&queue.governed.definition()),
         kind: kind.unwrap_or("classic").to_owned(),
         members: vec![leader.clone()],
         online: vec![leader.clone()],
@@ -190,7 +194,14 @@ fn describe_exchange(vhost: &topology::Vhost, exchange: &topology::Exchange) -> 
         auto_delete: exchange.auto_delete,
         internal: exchange.internal,
         arguments: json::arguments(&exchange.arguments),
+        policy: policy_name(exchange.governed.policy.as_deref()),
+        operator_policy: policy_name(exchange.governed.operator.as_deref()),
+        effective_policy_definition: json::arguments(&exchange.governed.definition()),
     }
+}
+
+fn policy_name(policy: Option<&Policy>) -> Option<String> {
+    policy.map(|policy| policy.name.to_string())
 }
 
 fn describe_bindings(vhost: &topology::Vhost) -> Vec<Binding> {

@@ -309,6 +309,15 @@ impl Model {
         }
     }
 
+    fn reconfigure(&mut self, settings: &Settings) {
+        if self.settings.expires != settings.expires {
+            self.last_used = Some(self.now);
+        }
+        self.settings = settings.clone();
+        self.expire();
+        self.drop_excess();
+    }
+
     fn apply(&mut self, command: &Command) -> Vec<String> {
         match command {
             Command::Publish(message) => self.publish(message),
@@ -342,6 +351,7 @@ impl Model {
             }
             Command::Delete { if_unused, if_empty } => self.delete(*if_unused, *if_empty),
             Command::Touch => self.last_used = Some(self.now),
+            Command::Reconfigure(settings) => self.reconfigure(settings),
             Command::Expire => self.pass_time(),
         }
         std::mem::take(&mut self.said)

@@ -1,5 +1,7 @@
 //! Random histories of a queue: what it was declared with, and what is asked of it.
 
+use std::sync::Arc;
+
 use broker_protocol::properties::Properties;
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -44,13 +46,25 @@ pub(super) fn any_history() -> impl Strategy<Value = (Settings, Vec<Step>)> {
     (any_settings(), vec(any_step(), 0..80)).prop_map(|(settings, mut steps)| {
         let mut consumers = 0;
         for step in &mut steps {
-            if let Step::Other(Command::Subscribe(terms)) = step {
-                consumers += 1;
-                terms.consumer = ConsumerId(consumers);
+            match step {
+                Step::Other(Command::Subscribe(terms)) => {
+                    consumers += 1;
+                    terms.consumer = ConsumerId(consumers);
+                }
+                Step::Other(Command::Reconfigure(other)) => {
+                    *other = Arc::new(reconfigured(&settings, other));
+                }
+                _ => {}
             }
         }
         (settings, steps)
     })
+}
+
+/// The settings of `queue` with what policies can change taken from `other`.
+fn reconfigured(queue: &Settings, other: &Settings) -> Settings {
+    let Settings { durable, auto_delete, kind, max_priority, single_active, .. } = *queue;
+    Settings { durable, auto_delete, kind, max_priority, single_active, ..other.clone() }
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {
@@ -118,6 +132,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         10 => ids().prop_map(|ids| Command::Reject { ids }),
         20 => any::<bool>().prop_map(|no_ack| Command::Get { no_ack }),
         5 => Just(Command::Purge),
+        5 => any_settings().prop_map(|settings| Command::Reconfigure(Arc::new(settings))),
         5 => Just(Command::Touch),
         5 => Just(Command::Expire),
         2 => any::<(bool, bool)>()

@@ -1,0 +1,35 @@
+//! The management API over plain HTTP, as the user `guest`.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use serde_json::Value;
+
+use crate::patience::SOON;
+
+/// What the API answered: the status, and the body if it is JSON, else null.
+pub type Answer = (u16, Value);
+
+/// Sends one request to the management API at `host`.
+///
+/// # Panics
+///
+/// When there is no answer in time, or none that makes sense.
+pub fn request(host: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    let mut stream = TcpStream::connect((host, 15672)).expect("the management API listens");
+    stream.set_read_timeout(Some(SOON)).expect("a time-out");
+    let body = body.map(ToString::to_string).unwrap_or_default();
+    let length = body.len();
+    let request = format!(
+        "{method} /api{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).expect("the request is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer of text, in time");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("headers and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.expect("a status"), serde_json::from_str(body).unwrap_or(Value::Null))
+}
