@@ -4,7 +4,9 @@
 DIR ?= examples/orders
 ARGS ?=
 
-.PHONY: help dev test bench fmt lint tidy tools clean
+ROUNDS ?= 300
+
+.PHONY: help dev test crash bench fmt lint tidy tools clean
 
 .DEFAULT_GOAL := help
 
@@ -16,6 +18,10 @@ dev: ## Run the operator and a real broker on this machine: make dev [DIR=exampl
 
 test: ## Run every test: crates, house rules, conformance, end to end
 	@scripts/test
+
+crash: ## Kill the broker under load again and again: make crash [ROUNDS=300]
+	cargo build --locked --package warren-broker
+	WARREN_CRASH_ROUNDS=$(ROUNDS) cargo test --locked --package warren-tests --test crash -- --nocapture
 
 bench: ## Measure the broker, and RabbitMQ beside it
 	@scripts/bench

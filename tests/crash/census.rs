@@ -1,10 +1,13 @@
 //! After a restart: everything in every queue is looked at, given back, and compared with the model.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::StreamExt;
 use lapin::{
-    Connection, Consumer, Result,
+    Channel, Connection, Consumer, Result,
     options::{BasicConsumeOptions, QueueDeclareOptions},
     types::FieldTable,
 };
@@ -13,12 +16,18 @@ use warren_tests::patience::SOON;
 
 use crate::{
     churn::Slot,
+    consuming::MOST_PREFETCHED,
     ledger::{Message, grave, is_grave},
-    stage::{DURABLE, Stage},
+    stage::{DURABLE, REFUSING, Stage},
+    tokens,
 };
 
 /// A queue whose messages expire while they are counted is empty when it is silent for this long.
 const SILENCE: Duration = Duration::from_millis(100);
+
+/// The queues that messages are published to and that stay.
+pub(crate) const FAMILIES: [&str; 8] =
+    ["orders", "fan-a", "fan-b", "purged", "ranked", "capped", "refusing", "brief"];
 
 /// When to stop reading a queue.
 enum Until<'a> {
@@ -32,9 +41,10 @@ enum Until<'a> {
 /// Checks everything. What was held by nobody's fault goes back when the connection closes.
 pub(crate) async fn take(stage: &Stage, slots: &mut [Slot]) -> Result<()> {
     let connection = stage.connect().await?;
-    for queue in ["orders", "fan-a", "fan-b", "purged", "brief"] {
+    for queue in FAMILIES {
         take_family(stage, &connection, queue).await?;
     }
+    take_tokens(stage, &connection).await?;
     for slot in &mut *slots {
         if slot.check_queue(stage, &connection).await? {
             take_family(stage, &connection, &slot.queue).await?;
@@ -64,23 +74,47 @@ async fn take_family(stage: &Stage, connection: &Connection, queue: &str) -> Res
     Ok(())
 }
 
+/// Compares the token queues with what transactions must have left in them.
+async fn take_tokens(stage: &Stage, connection: &Connection) -> Result<()> {
+    let mut found = Vec::new();
+    for queue in tokens::QUEUES {
+        let (channel, mut consumer, left) = open(connection, queue).await?;
+        for _ in 0..left {
+            let Ok(next) = timeout(SOON, next(&mut consumer)).await else { break };
+            found.push((next?.0, queue));
+        }
+        channel.close(200, "seen".into()).await?;
+    }
+    stage.tokens().reconcile(&found);
+    Ok(())
+}
+
 async fn read(
     stage: &Stage,
     connection: &Connection,
     queue: &str,
     until: Until<'_>,
 ) -> Result<BTreeSet<Message>> {
+    let (channel, mut consumer, left) = open(connection, queue).await?;
+    if queue == "refusing" && left as usize > REFUSING as usize + MOST_PREFETCHED {
+        stage.ledger().violated(format!("{queue}: {left} messages wait in a full queue"));
+    }
+    let found = read_all(stage, queue, &mut consumer, left, until).await?;
+    // What was read goes back to its place before anybody else comes.
+    channel.close(200, "seen".into()).await?;
+    Ok(found)
+}
+
+/// Subscribes to a queue; also says how many messages wait in it.
+async fn open(connection: &Connection, queue: &str) -> Result<(Channel, Consumer, u32)> {
     let channel = connection.create_channel().await?;
     let how = QueueDeclareOptions { passive: true, ..DURABLE };
     let counted = channel.queue_declare(queue.into(), how, FieldTable::default()).await?;
     let left = counted.message_count();
     let how = BasicConsumeOptions::default();
     let none = FieldTable::default();
-    let mut consumer = channel.basic_consume(queue.into(), "".into(), how, none).await?;
-    let found = read_all(stage, queue, &mut consumer, left, until).await?;
-    // What was read goes back to its place before anybody else comes.
-    channel.close(200, "seen".into()).await?;
-    Ok(found)
+    let consumer = channel.basic_consume(queue.into(), "".into(), how, none).await?;
+    Ok((channel, consumer, left))
 }
 
 async fn read_all(
@@ -91,6 +125,7 @@ async fn read_all(
     until: Until<'_>,
 ) -> Result<BTreeSet<Message>> {
     let mut found = BTreeSet::new();
+    let mut line = Line::default();
     loop {
         let (enough, patience) = match until {
             Until::Counted => (left == 0, SOON),
@@ -116,10 +151,37 @@ async fn read_all(
             continue;
         };
         stage.ledger().observed(queue, message, redelivered);
+        if let Some(wrong) = line.next(queue, message) {
+            stage.ledger().violated(format!("{queue}: {message:?} {wrong}"));
+        }
         // Of what died, copies may have been made before the crash and after it.
         if !found.insert(message) && !is_grave(queue) {
             stage.ledger().violated(format!("{queue}: {message:?} is there twice"));
         }
+    }
+}
+
+/// The order in which a queue hands out what waits in it.
+#[derive(Default)]
+struct Line {
+    priority: Option<u8>,
+    /// The last number of each publisher, at each priority.
+    last: BTreeMap<(u64, u8), u64>,
+}
+
+impl Line {
+    /// Takes note of the next message; says what is wrong if it should have come earlier.
+    fn next(&mut self, queue: &str, message: Message) -> Option<String> {
+        if is_grave(queue) {
+            return None;
+        }
+        let priority = message.priority(queue);
+        let before = self.priority.replace(priority);
+        let last = self.last.insert((message.publisher, priority), message.number);
+        if before.is_some_and(|before| before < priority) {
+            return Some("comes after one of a lower priority".to_owned());
+        }
+        last.filter(|last| *last > message.number).map(|last| format!("waits behind number {last}"))
     }
 }
 

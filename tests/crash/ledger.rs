@@ -47,8 +47,11 @@ type Family = BTreeMap<Message, Entry>;
 pub(crate) struct Ledger {
     families: HashMap<String, Family>,
     numbers: HashMap<u64, u64>,
-    /// The latest message by each publisher that came out of each queue for the first time.
-    frontier: HashMap<(String, u64), u64>,
+    /// The latest message by each publisher, of each priority, that came out of each queue for the first
+    /// time.
+    frontier: HashMap<(String, u64, u8), u64>,
+    /// Queues that are being emptied while others publish to them.
+    emptying: BTreeSet<String>,
     seen_ever: BTreeSet<(String, Message)>,
     seen_in_this_life: BTreeSet<(String, Message)>,
     /// Broken promises, in words.
@@ -60,8 +63,14 @@ pub(crate) fn grave(queue: &str) -> Option<&'static str> {
     match queue {
         "orders" => Some("dead"),
         "brief" => Some("expired"),
+        "capped" => Some("spilled"),
         _ => None,
     }
+}
+
+/// Whether messages of `queue` die though nobody rejects them.
+pub(crate) fn is_deadly(queue: &str) -> bool {
+    matches!(queue, "brief" | "capped")
 }
 
 /// Whether dead messages of another queue go to `queue`.
@@ -73,6 +82,7 @@ fn family(queue: &str) -> &str {
     match queue {
         "dead" => "orders",
         "expired" => "brief",
+        "spilled" => "capped",
         other => other,
     }
 }
@@ -80,6 +90,12 @@ fn family(queue: &str) -> &str {
 // === impl Message ===
 
 impl Message {
+    /// Its priority in `queue`: messages are in order among those of the same.
+    pub(crate) fn priority(self, queue: &str) -> u8 {
+        // Below 4.
+        if queue == "ranked" { (self.number % 4) as u8 } else { 0 }
+    }
+
     /// As a body, with so many bytes behind.
     pub(crate) fn to_body(self, padding: usize) -> Vec<u8> {
         let mut body = format!("{}:{}:", self.publisher, self.number).into_bytes();
@@ -114,7 +130,16 @@ impl Ledger {
     /// The broker has confirmed the message.
     pub(crate) fn confirmed(&mut self, message: Message, queues: &[&str]) {
         for queue in queues {
-            self.change(queue, message, Fate::Sent, Fate::Due);
+            let emptying = self.emptying.contains(*queue);
+            let fate = if emptying { Fate::Leaving } else { Fate::Due };
+            self.change(queue, message, Fate::Sent, fate);
+        }
+    }
+
+    /// The broker has said that it did not take the message.
+    pub(crate) fn refused(&mut self, message: Message, queues: &[&str]) {
+        for queue in queues {
+            self.change(queue, message, Fate::Sent, Fate::Gone);
         }
     }
 
@@ -127,8 +152,8 @@ impl Ledger {
     /// An acknowledgement to `queue`, which is no grave, is on disk.
     pub(crate) fn acknowledged(&mut self, queue: &str, message: Message) {
         let entry = self.families.get(queue).and_then(|family| family.get(&message));
-        // Of a message that was rejected before a copy may be in the grave.
-        if entry.is_some_and(|entry| !entry.rejected) {
+        // Of a message that died before a copy may be in the grave.
+        if entry.is_some_and(|entry| !entry.rejected && !is_deadly(queue)) {
             self.change(queue, message, Fate::Leaving, Fate::Gone);
         }
     }
@@ -140,14 +165,42 @@ impl Ledger {
         }
     }
 
-    /// Everything in the queue is about to be told to go.
+    /// Everything in the queue is about to be told to go, by the only one who publishes to it.
     pub(crate) fn emptying(&mut self, queue: &str) {
-        self.change_all(queue, &[Fate::Sent, Fate::Due], Fate::Leaving);
+        self.leave(queue, |_| false);
+    }
+
+    /// Everything that waits in the queue is about to be told to go, or has been (`done`), while others
+    /// publish to it. Those that are `spared` do not wait: a consumer holds them, or has rejected them.
+    pub(crate) fn emptying_but(
+        &mut self,
+        queue: &str,
+        done: bool,
+        spared: impl Fn(&Message) -> bool,
+    ) {
+        if done {
+            self.emptying.remove(queue);
+        } else {
+            self.emptying.insert(queue.to_owned());
+        }
+        self.leave(queue, spared);
+    }
+
+    fn leave(&mut self, queue: &str, spared: impl Fn(&Message) -> bool) {
+        for (message, entry) in self.families.entry(queue.to_owned()).or_default() {
+            if matches!(entry.fate, Fate::Sent | Fate::Due) && !spared(message) {
+                entry.fate = Fate::Leaving;
+            }
+        }
     }
 
     /// The broker says that everything that was told to go is gone.
     pub(crate) fn emptied(&mut self, queue: &str) {
-        self.change_all(queue, &[Fate::Leaving], Fate::Gone);
+        for entry in self.families.entry(queue.to_owned()).or_default().values_mut() {
+            if entry.fate == Fate::Leaving {
+                entry.fate = Fate::Gone;
+            }
+        }
     }
 
     /// How many messages must be there.
@@ -158,6 +211,7 @@ impl Ledger {
 
     /// The broker was started anew.
     pub(crate) fn new_life(&mut self) {
+        self.emptying.clear();
         self.seen_in_this_life.clear();
     }
 
@@ -170,13 +224,14 @@ impl Ledger {
             Some(_) => {}
         }
         let seen = (queue.to_owned(), message);
-        // What died may die again after a crash, so graves see copies in any order.
-        let in_order = !is_grave(queue);
-        if !self.seen_in_this_life.insert(seen.clone()) && !redelivered && in_order {
+        // What died may die again after a crash, so graves see copies more than once; only time kills
+        // in the order of the queue.
+        let is_source = !is_grave(queue);
+        if !self.seen_in_this_life.insert(seen.clone()) && !redelivered && is_source {
             self.violated(format!("{queue}: {message:?} came again, not flagged redelivered"));
         }
-        if in_order && self.seen_ever.insert(seen) {
-            let place = (queue.to_owned(), message.publisher);
+        if (is_source || queue == "expired") && self.seen_ever.insert(seen) {
+            let place = (queue.to_owned(), message.publisher, message.priority(queue));
             let frontier = self.frontier.entry(place).or_default();
             let before = std::mem::replace(frontier, message.number.max(*frontier));
             if message.number < before {
@@ -186,7 +241,7 @@ impl Ledger {
     }
 
     /// Compares what is in a queue and in its grave after a crash with what must be; `exact` when
-    /// nothing can be on its way from the one to the other.
+    /// nothing can be on its way from the one to the other meanwhile.
     pub(crate) fn reconcile(
         &mut self,
         queue: &str,
@@ -197,7 +252,8 @@ impl Ledger {
         let mut missing = Vec::new();
         for (message, entry) in self.families.entry(queue.to_owned()).or_default() {
             let (here, there) = (source.contains(message), grave.contains(message));
-            if entry.fate == Fate::Due && !here && (!there || exact && !entry.rejected) {
+            let may_be_dead = entry.rejected || is_deadly(queue);
+            if entry.fate == Fate::Due && !here && !(there && may_be_dead) {
                 missing.push(*message);
             }
             entry.fate = match entry.fate {
@@ -227,14 +283,6 @@ impl Ledger {
         let entry = self.families.get_mut(family(queue)).and_then(|f| f.get_mut(&message));
         if let Some(entry) = entry.filter(|entry| entry.fate == from) {
             entry.fate = to;
-        }
-    }
-
-    fn change_all(&mut self, queue: &str, from: &[Fate], to: Fate) {
-        for entry in self.families.entry(queue.to_owned()).or_default().values_mut() {
-            if from.contains(&entry.fate) {
-                entry.fate = to;
-            }
         }
     }
 }

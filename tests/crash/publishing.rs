@@ -3,17 +3,19 @@
 use std::collections::VecDeque;
 
 use futures::FutureExt;
-use lapin::{Channel, Confirmation, PublisherConfirm, Result, options::QueuePurgeOptions};
+use lapin::{
+    BasicProperties, Channel, Confirmation, PublisherConfirm, Result, options::QueuePurgeOptions,
+};
 use tokio::time::sleep;
 
 use crate::{
     dice::Dice,
     ledger::Message,
-    stage::{Stage, publish},
+    stage::{Stage, publish_with},
 };
 
 /// Messages that may wait in a queue before its publishers rest.
-const ENOUGH: usize = 1_500;
+const ENOUGH: usize = 500;
 
 /// Where a publisher publishes, and which queues that leads to.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,10 @@ pub(crate) struct Route {
 pub(crate) const ORDERS: Route = Route { exchange: "direct", key: "orders", queues: &["orders"] };
 pub(crate) const EVENTS: Route =
     Route { exchange: "topic", key: "event.new", queues: &["fan-a", "fan-b"] };
+pub(crate) const RANKED: Route = Route { exchange: "direct", key: "ranked", queues: &["ranked"] };
+pub(crate) const CAPPED: Route = Route { exchange: "direct", key: "capped", queues: &["capped"] };
+pub(crate) const REFUSING: Route =
+    Route { exchange: "direct", key: "refusing", queues: &["refusing"] };
 pub(crate) const BRIEF: Route = Route { exchange: "direct", key: "brief", queues: &["brief"] };
 pub(crate) const PURGED: Route = Route { exchange: "", key: "purged", queues: &["purged"] };
 
@@ -53,20 +59,24 @@ async fn run(
     waiting: &mut Waiting,
 ) -> Result<()> {
     let (_connection, channel) = stage.channel().await?;
+    stage.is_ready();
     let window = 1 + dice.below(200) as usize;
     loop {
         let rests = route.queues.iter().any(|queue| stage.ledger().backlog(queue) > ENOUGH);
         let burst = if rests { 0 } else { dice.below(40) };
         for _ in 0..burst {
             let message = stage.ledger().send(who, route.queues);
-            let padding = padding(&mut dice);
-            let to = (route.exchange, route.key);
-            waiting.push_back((message, publish(&channel, to, message, padding).await?));
+            let (to, body) = ((route.exchange, route.key), message.to_body(padding(&mut dice)));
+            let properties = properties(route.key, message, &mut dice);
+            waiting.push_back((message, publish_with(&channel, to, &body, properties).await?));
         }
         while waiting.len() > window || burst == 0 && !waiting.is_empty() {
             let Some((message, confirm)) = waiting.pop_front() else { break };
             match confirm.await? {
                 Confirmation::Ack(_) => stage.ledger().confirmed(message, route.queues),
+                Confirmation::Nack(_) if route.key == "refusing" => {
+                    stage.ledger().refused(message, route.queues);
+                }
                 other => stage.ledger().violated(format!("{message:?} got {other:?}")),
             }
         }
@@ -83,6 +93,18 @@ async fn purge(stage: &Stage, channel: &Channel) -> Result<()> {
     channel.queue_purge("purged".into(), QueuePurgeOptions::default()).await?;
     stage.ledger().emptied("purged");
     Ok(())
+}
+
+fn properties(key: &str, message: Message, dice: &mut Dice) -> BasicProperties {
+    let properties = BasicProperties::default();
+    match key {
+        "ranked" => properties.with_priority(message.priority(key)),
+        // At times less than the queue gives, at times more.
+        "brief" if dice.percent(30) => {
+            properties.with_expiration(dice.below(400).to_string().into())
+        }
+        _ => properties,
+    }
 }
 
 /// Mostly small, at times several frames and several pages.

@@ -20,7 +20,10 @@ use tokio::{
 };
 use warren_tests::{patience::SOON, uri::Uri};
 
-use crate::ledger::{Ledger, Message};
+use crate::{
+    ledger::{Ledger, Message},
+    tokens::{self, Tokens},
+};
 
 pub(crate) const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     passive: false,
@@ -30,12 +33,20 @@ pub(crate) const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     nowait: false,
 };
 
+/// The most messages that wait in the queue of that name.
+pub(crate) const CAPPED: i32 = 60;
+/// The most messages that wait in the queue of that name.
+pub(crate) const REFUSING: i32 = 120;
+
 /// Where everybody plays.
 #[derive(Clone)]
 pub(crate) struct Stage {
     pub(crate) uri: Uri,
     ledger: Arc<Mutex<Ledger>>,
+    tokens: Arc<Mutex<Tokens>>,
     killed: watch::Sender<bool>,
+    /// Players who have begun to play.
+    ready: watch::Sender<usize>,
 }
 
 /// How long what the broker sent may take to be read after its end.
@@ -45,7 +56,13 @@ const ECHO: Duration = Duration::from_millis(100);
 
 impl Stage {
     pub(crate) fn new(uri: Uri) -> Self {
-        Self { uri, ledger: Arc::default(), killed: watch::Sender::new(false) }
+        Self {
+            uri,
+            ledger: Arc::default(),
+            tokens: Arc::default(),
+            killed: watch::Sender::new(false),
+            ready: watch::Sender::new(0),
+        }
     }
 
     /// What is known so far.
@@ -53,9 +70,27 @@ impl Stage {
         self.ledger.lock().unwrap()
     }
 
+    /// What is known of tokens so far.
+    pub(crate) fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        self.tokens.lock().unwrap()
+    }
+
     /// From now on connections may break.
     pub(crate) fn set_killed(&self, killed: bool) {
         self.killed.send_replace(killed);
+        self.ready.send_replace(0);
+    }
+
+    /// A player has done its preparations.
+    pub(crate) fn is_ready(&self) {
+        self.ready.send_modify(|ready| *ready += 1);
+    }
+
+    /// Waits until so many players are ready.
+    pub(crate) async fn all_ready(&self, players: usize) {
+        let mut ready = self.ready.subscribe();
+        // The sender is ours.
+        let _ = ready.wait_for(|ready| *ready >= players).await;
     }
 
     /// Lets `player` play until the broker is killed; to stop before is a violation. A client library
@@ -100,32 +135,49 @@ impl Stage {
         ] {
             declare_exchange(&channel, exchange, kind).await?;
         }
-        let mut brief = to_grave("expired");
-        brief.insert("x-message-ttl".into(), AMQPValue::LongInt(250));
-        let none = FieldTable::default;
-        for (queue, arguments, exchange, key) in [
-            ("orders", to_grave("dead"), "direct", "orders"),
-            ("brief", brief, "direct", "brief"),
-            ("purged", none(), "direct", "purged"),
-            ("fan-a", none(), "topic", "event.#"),
-            ("fan-b", none(), "topic", "event.*"),
-            ("dead", none(), "graves", "dead"),
-            ("expired", none(), "graves", "expired"),
-        ] {
+        for (queue, arguments, exchange, key) in lasting_queues() {
             channel.queue_declare(queue.into(), DURABLE, arguments).await?;
             bind(&channel, queue, exchange, key).await?;
+        }
+        for queue in tokens::QUEUES {
+            channel.queue_declare(queue.into(), DURABLE, FieldTable::default()).await?;
         }
         connection.close(200, "built".into()).await
     }
 }
 
-fn to_grave(key: &str) -> FieldTable {
-    let mut arguments = FieldTable::default();
-    for (name, value) in [("x-dead-letter-exchange", "graves"), ("x-dead-letter-routing-key", key)]
-    {
-        arguments.insert(name.into(), AMQPValue::LongString(value.into()));
-    }
-    arguments
+/// The queues that stay, with the exchange and key that lead to each.
+fn lasting_queues() -> [(&'static str, FieldTable, &'static str, &'static str); 11] {
+    let number = AMQPValue::LongInt;
+    let text = |text: &str| AMQPValue::LongString(text.into());
+    let of = |grave: Option<&str>, more: &[(&str, AMQPValue)]| {
+        let mut arguments = FieldTable::default();
+        if let Some(grave) = grave {
+            arguments.insert("x-dead-letter-exchange".into(), text("graves"));
+            arguments.insert("x-dead-letter-routing-key".into(), text(grave));
+        }
+        for (name, value) in more {
+            arguments.insert((*name).into(), value.clone());
+        }
+        arguments
+    };
+    let brief = of(Some("expired"), &[("x-message-ttl", number(250))]);
+    let capped = of(Some("spilled"), &[("x-max-length", number(CAPPED))]);
+    let full = [("x-max-length", number(REFUSING)), ("x-overflow", text("reject-publish"))];
+    let none = || of(None, &[]);
+    [
+        ("orders", of(Some("dead"), &[]), "direct", "orders"),
+        ("brief", brief, "direct", "brief"),
+        ("capped", capped, "direct", "capped"),
+        ("refusing", of(None, &full), "direct", "refusing"),
+        ("ranked", of(None, &[("x-max-priority", number(4))]), "direct", "ranked"),
+        ("purged", none(), "direct", "purged"),
+        ("fan-a", none(), "topic", "event.#"),
+        ("fan-b", none(), "topic", "event.*"),
+        ("dead", none(), "graves", "dead"),
+        ("expired", none(), "graves", "expired"),
+        ("spilled", none(), "graves", "spilled"),
+    ]
 }
 
 pub(crate) async fn declare_exchange(
@@ -142,17 +194,26 @@ pub(crate) async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &s
     channel.queue_bind(queue.into(), exchange.into(), key.into(), how, none).await
 }
 
-/// Publishes a persistent message.
+/// Publishes a persistent message with so many bytes behind it.
 pub(crate) async fn publish(
     channel: &Channel,
-    (exchange, key): (&str, &str),
+    to: (&str, &str),
     message: Message,
     padding: usize,
 ) -> Result<PublisherConfirm> {
+    publish_with(channel, to, &message.to_body(padding), BasicProperties::default()).await
+}
+
+/// Publishes `body` persistently, with further properties.
+pub(crate) async fn publish_with(
+    channel: &Channel,
+    (exchange, key): (&str, &str),
+    body: &[u8],
+    properties: BasicProperties,
+) -> Result<PublisherConfirm> {
     let how = BasicPublishOptions::default();
-    let properties = BasicProperties::default().with_delivery_mode(2);
-    let body = message.to_body(padding);
-    channel.basic_publish(exchange.into(), key.into(), how, &body, properties).await
+    let properties = properties.with_delivery_mode(2);
+    channel.basic_publish(exchange.into(), key.into(), how, body, properties).await
 }
 
 /// Whether the broker has taken the message.

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
+    path::PathBuf,
     process::{self, Command},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -49,7 +50,8 @@ impl Broker {
             "--exit-on-stdin-eof".to_owned(),
         ];
         all.extend(arguments.iter().map(ToString::to_string));
-        let process = launch(&all, &files, address);
+        let mut process = launch(&all, &files);
+        await_listener(&mut process, address);
         Self { process, uri: Uri::local(address.to_string(), PORT), arguments: all, files }
     }
 
@@ -60,23 +62,42 @@ impl Broker {
     /// When it does not start.
     #[track_caller]
     pub fn start_again(&mut self) {
+        self.launch_again();
         let address = self.uri.host.parse().expect("an address of ours");
-        self.process = launch(&self.arguments, &self.files, address);
+        await_listener(&mut self.process, address);
+    }
+
+    /// As [`Broker::start_again`], but without waiting for anything.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such program.
+    #[track_caller]
+    pub fn launch_again(&mut self) {
+        self.process = launch(&self.arguments, &self.files);
+    }
+
+    /// Its data directory.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.files.path().join("data")
     }
 }
 
 #[track_caller]
-fn launch(arguments: &[String], files: &TempDir, address: Ipv4Addr) -> Process {
+fn launch(arguments: &[String], files: &TempDir) -> Process {
     let mut command = Command::new(binaries::path("warren-broker"));
     command.args(arguments).env_remove("RUST_LOG");
-    let mut process =
-        Process::start(command, &files.path().join("log")).expect("warren-broker starts");
+    Process::start(command, &files.path().join("log")).expect("warren-broker starts")
+}
+
+#[track_caller]
+fn await_listener(process: &mut Process, address: Ipv4Addr) {
     until("the broker accepts connections", SOON, || {
         let output = process.output();
         assert!(process.ended().is_none(), "the broker ended: {output}");
         TcpStream::connect((address, PORT)).map(drop)
     });
-    process
 }
 
 /// A loopback address that no other broker of a test uses.
