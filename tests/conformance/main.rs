@@ -22,4 +22,5 @@ mod rig;
 mod routing;
 mod rpc;
 mod steady;
+mod tls;
 mod transactions;

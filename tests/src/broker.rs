@@ -33,7 +33,8 @@ pub struct Broker {
 // === impl Broker ===
 
 impl Broker {
-    /// Starts a broker with further `arguments`, and waits until it accepts connections.
+    /// Starts a broker with further `arguments`, in which `{address}` stands for its address, and
+    /// waits until it accepts connections.
     ///
     /// # Panics
     ///
@@ -49,7 +50,8 @@ impl Broker {
             format!("--data-dir={}", files.path().join("data").display()),
             "--exit-on-stdin-eof".to_owned(),
         ];
-        all.extend(arguments.iter().map(ToString::to_string));
+        let given = arguments.iter();
+        all.extend(given.map(|argument| argument.replace("{address}", &address.to_string())));
         let mut process = launch(&all, &files);
         await_listener(&mut process, address);
         Self { process, uri: Uri::local(address.to_string(), PORT), arguments: all, files }

@@ -39,6 +39,24 @@ pub struct Connection {
     /// When the connection was accepted, in milliseconds since the Unix epoch.
     #[serde(default)]
     pub connected_at: u64,
+    /// Whether the client speaks TLS.
+    #[serde(default)]
+    pub ssl: bool,
+    /// The version of TLS, as in `tlsv1.3`; none without TLS, as what follows.
+    #[serde(default)]
+    pub ssl_protocol: Option<String>,
+    /// The cipher suite, as in `TLS13_AES_256_GCM_SHA384`.
+    #[serde(default)]
+    pub ssl_cipher: Option<String>,
+    /// Whom the client's certificate is for, as in `CN=app,O=Example`; none if it has shown none.
+    #[serde(default)]
+    pub peer_cert_subject: Option<String>,
+    /// Who signed the client's certificate.
+    #[serde(default)]
+    pub peer_cert_issuer: Option<String>,
+    /// From when until when the client's certificate holds.
+    #[serde(default)]
+    pub peer_cert_validity: Option<String>,
     /// What the client said of itself (`connection.start-ok`, client-properties).
     #[serde(default)]
     pub client_properties: Arguments,

@@ -91,7 +91,7 @@ pub struct MessageStats {
 /// A socket that the node listens on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
-    /// `amqp`, `http` or `http/prometheus`.
+    /// `amqp`, `amqp/ssl`, `http`, `https` or `http/prometheus`.
     pub protocol: String,
     /// The address.
     pub ip_address: String,

@@ -1,11 +1,14 @@
 //! How a node is told to run: flags, each with an environment twin for use in a pod spec.
 
+pub mod tls;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::args::tls::TlsArgs;
 use crate::size::{NotASize, Size};
 
 /// Warren, an AMQP 0-9-1 message broker.
@@ -20,6 +23,10 @@ pub struct Args {
     #[arg(long, env = "WARREN_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',',
           default_values = ["127.0.0.1:5672", "[::1]:5672"])]
     pub listen: Vec<SocketAddr>,
+
+    /// TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// Directory that belongs to this broker alone. Created when missing; must survive restarts.
     #[arg(long, env = "WARREN_DATA_DIR", value_name = "DIR", default_value = "warren-data")]

@@ -64,6 +64,17 @@ impl Authenticator {
         }
     }
 
+    /// Whether there is a user of this name who may come from `peer`; for clients that have proved
+    /// otherwise who they are.
+    pub(crate) fn knows(&self, user: &str, peer: IpAddr) -> bool {
+        match &self.source {
+            Source::Guest { user: guest, remote } => {
+                guest.is_of(user) && (*remote || is_loopback(peer))
+            }
+            Source::Directory(watched) => lock(watched).current().is_of(user),
+        }
+    }
+
     /// Whether checking a login is slow, because the stored password is hashed.
     pub(crate) fn is_slow(&self) -> bool {
         match &self.source {

@@ -21,6 +21,7 @@ mod publish;
 mod questions;
 mod replies;
 mod requests;
+mod secure;
 mod socket;
 mod transactions;
 
@@ -52,6 +53,7 @@ use crate::mailbox::{Receiver, mailbox};
 use crate::node::Node;
 use crate::registry::Profile;
 use crate::shard::Accepted;
+use crate::tls::stream::Secure;
 
 /// Milliseconds that a session that is over may take to write its last words.
 const LAST_WORDS_MS: u64 = 5_000;
@@ -112,10 +114,11 @@ pub(crate) async fn serve(node: Arc<Node>, accepted: Accepted) {
 impl Task {
     /// None when there are too many connections.
     fn begin(node: Arc<Node>, accepted: Accepted) -> io::Result<Option<Self>> {
-        let Accepted { stream, peer } = accepted;
+        let Accepted { stream, peer, offer } = accepted;
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
         let stream = TcpStream::from_std(stream)?;
+        let secure = offer.map(Secure::new).transpose().map_err(io::Error::other)?;
         let (sender, mailbox) = mailbox();
         let id = node.registry.next();
         let link = Link::new(id, sender);
@@ -128,6 +131,7 @@ impl Task {
             user: OnceLock::new(),
             client: OnceLock::new(),
             vhost: OnceLock::new(),
+            tls: OnceLock::new(),
             channels: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -140,7 +144,7 @@ impl Task {
         tracing::debug!(connection = id.0, %peer, "connection accepted");
         Ok(Some(Self {
             session: Connection::new(id, Arc::clone(&node.session), now),
-            socket: Socket::new(stream, node.write_stall),
+            socket: Socket::new(stream, secure, node.write_stall),
             outgoing: Outgoing::new(node.shards.len()),
             budget: Budget::default(),
             unwritten: Unwritten::default(),
@@ -173,6 +177,7 @@ impl Task {
             // Others on this thread get their turn however busy this client is.
             tokio::task::yield_now().await;
         }
+        self.socket.close();
         tracing::debug!(connection = self.session.id().0, "connection ended");
     }
 
@@ -180,7 +185,7 @@ impl Task {
     /// written or cannot be.
     fn is_over(&mut self) -> bool {
         let written = self.socket.is_lost()
-            || self.session.output().is_empty()
+            || (self.session.output().is_empty() && !self.socket.has_unwritten())
             || self.cut.is_some_and(|cut| cut <= self.now);
         self.farewells == Some(0) && written
     }
@@ -191,7 +196,8 @@ impl Task {
         if self.may_read() && self.socket.poll_readable(cx).is_ready() {
             poll = Poll::Ready(());
         }
-        if !self.session.output().is_empty() && self.socket.poll_writable(cx).is_ready() {
+        let writes = !self.session.output().is_empty() || self.socket.has_unwritten();
+        if writes && self.socket.poll_writable(cx).is_ready() {
             poll = Poll::Ready(());
         }
         if self.poll_timer(cx).is_ready() {
@@ -248,10 +254,17 @@ impl Task {
     }
 
     fn read(&mut self) {
-        match self.socket.read(self.now) {
+        let read = self.socket.read(self.now);
+        if let Some(established) = self.socket.established() {
+            self.established(established);
+        }
+        match read {
             Ok(0) => {}
             Ok(count) => {
-                self.profile.received.fetch_add(count as u64, Ordering::Relaxed);
+                let before = self.profile.received.fetch_add(count as u64, Ordering::Relaxed);
+                if before == 0 {
+                    self.look_at_first_bytes();
+                }
                 self.receive();
             }
             Err(error) => self.lost(&error),
@@ -286,7 +299,12 @@ impl Task {
 
     /// The socket is of no more use.
     fn lost(&mut self, error: &io::Error) {
-        tracing::debug!(connection = self.session.id().0, %error, "connection lost");
+        let (connection, peer) = (self.session.id().0, self.profile.peer);
+        if error.kind() == io::ErrorKind::InvalidData {
+            tracing::warn!(connection, %peer, %error, "connection closed, TLS with the client failed");
+        } else {
+            tracing::debug!(connection, %peer, %error, "connection lost");
+        }
         self.socket.lose();
         self.session.disconnected(&mut self.requests);
         self.perform();

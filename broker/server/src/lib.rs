@@ -37,6 +37,7 @@ pub mod server;
 mod shard;
 pub mod size;
 mod stop;
+mod tls;
 mod transactions;
 
 pub use crate::args::Args;

@@ -44,12 +44,17 @@ pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     bind().map_err(|source| Error { address, source })
 }
 
-/// Accepts for ever and gives each connection to `take`.
-pub(crate) async fn accept(listener: TcpListener, take: impl Fn(std::net::TcpStream, SocketAddr)) {
+/// Accepts for ever and gives each connection to `take`, along with what it was let in for by `ready`.
+pub(crate) async fn accept<T>(
+    listener: TcpListener,
+    ready: impl AsyncFn() -> T,
+    take: impl Fn(std::net::TcpStream, SocketAddr, T),
+) {
     loop {
+        let place = ready().await;
         match listener.accept().await {
             Ok((stream, peer)) => match stream.into_std() {
-                Ok(stream) => take(stream, peer),
+                Ok(stream) => take(stream, peer, place),
                 Err(error) => tracing::debug!(%peer, %error, "connection lost before it began"),
             },
             Err(error) if is_of_the_peer(&error) => {}

@@ -3,6 +3,7 @@
 //! Read-only: topology is changed over AMQP. Everything under `/api` asks for the credentials that
 //! AMQP asks for, and keeps guest to loopback likewise. The contract is the crate `broker-api`.
 
+mod carrier;
 mod json;
 mod node;
 mod objects;
@@ -26,6 +27,7 @@ use tokio::net::TcpListener;
 
 use crate::management::patience::{Limited, Peer};
 use crate::node::Node;
+use crate::tls::Tls;
 
 /// HTTP connections that a listener has at a time; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 256;
@@ -33,8 +35,8 @@ const MOST_CONNECTIONS: usize = 256;
 /// How long a client may take to send a request, or be silent after an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Serves the management API and the probes.
-pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
+/// Serves the management API and the probes, over TLS if there is one.
+pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener, tls: Option<Arc<Tls>>) {
     let api = Router::new()
         .route("/overview", get(node::overview))
         .route("/whoami", get(node::whoami))
@@ -66,16 +68,17 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
         .route("/metrics", get(node::metrics))
         .nest("/api", api)
         .with_state(node);
-    run(listener, router).await;
+    run(listener, tls, router).await;
 }
 
 /// Serves the metrics, to anyone.
 pub(crate) async fn serve_metrics(node: Arc<Node>, listener: TcpListener) {
-    run(listener, Router::new().route("/metrics", get(node::metrics)).with_state(node)).await;
+    let router = Router::new().route("/metrics", get(node::metrics)).with_state(node);
+    run(listener, None, router).await;
 }
 
-async fn run(listener: TcpListener, router: Router) {
-    let listener = Limited::new(listener, MOST_CONNECTIONS, PATIENCE);
+async fn run(listener: TcpListener, tls: Option<Arc<Tls>>, router: Router) {
+    let listener = Limited::new(listener, MOST_CONNECTIONS, PATIENCE).over(tls);
     let service = router.into_make_service_with_connect_info::<Peer>();
     if let Err(error) = axum::serve(listener, service).await {
         tracing::error!(%error, "an HTTP listener failed");

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 
 use crate::link::{Event, Link};
 use crate::lock::lock;
+use crate::tls::stream::Established;
 
 /// All open connections. Touched when one comes or goes, never for a message.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(crate) struct Profile {
     pub(crate) client: OnceLock<FieldTable>,
     /// Set once the client has opened one.
     pub(crate) vhost: OnceLock<String>,
+    /// Set once TLS is agreed on.
+    pub(crate) tls: OnceLock<Established>,
     /// Open channels.
     pub(crate) channels: AtomicU64,
     /// Bytes received.

@@ -1,5 +1,7 @@
 //! The node from start to stop: binds, starts the shards, waits for the end, closes in order.
 
+mod sockets;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +11,6 @@ use broker_api::Listener;
 use broker_core::id::QueueId;
 use broker_protocol::table::FieldTable;
 use hashbrown::HashMap;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -25,16 +26,17 @@ use crate::grant;
 use crate::link::Event;
 use crate::listener;
 use crate::mailbox::{Receiver, Sender, mailbox};
-use crate::management;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::node::{Identity, Node};
 use crate::random;
 use crate::registry::Registry;
 use crate::replies::Replies;
+use crate::server::sockets::Sockets;
 use crate::shard::work::Work;
 use crate::shard::{self, Accepted};
 use crate::stop;
+use crate::tls::{self, Tls};
 use crate::transactions::Transactions;
 
 /// The version of RabbitMQ whose behaviour towards clients this broker follows.
@@ -52,19 +54,15 @@ pub enum Error {
     /// What is on the disk cannot be read, or belongs to a newer version.
     #[error("{} (in the data directory)", .0)]
     Storage(#[from] broker_storage::Error),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] listener::Error),
     /// The system has no threads or descriptors left.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
-}
-
-/// The sockets of a node, bound.
-struct Sockets {
-    amqp: Vec<TcpListener>,
-    management: TcpListener,
-    metrics: TcpListener,
 }
 
 /// Runs a broker until it is told to stop, by a signal or by the end of its standard input.
@@ -81,7 +79,7 @@ async fn serve(args: Args) -> Result<(), Error> {
     let data_dir = DataDir::open(&args.data_dir)?;
     let authenticator = Authenticator::new(args.credentials_dir.clone(), args.allow_guest_remote)?;
     let stop = stop::Signals::new(args.exit_on_stdin_eof)?;
-    let sockets = Sockets::bind(&args)?;
+    let sockets = Sockets::bind(&args, Tls::new(&args.tls)?)?;
     let (store, recovered) = Store::open(&args.data_dir, args.log_file_bytes())?;
     let store = Arc::new(store);
     let Recovered { topology, next_queue, queues, .. } = recovered;
@@ -203,54 +201,5 @@ async fn close_connections(node: &Node, grace: Duration) {
     let left = node.registry.len();
     if left > 0 {
         tracing::warn!(left, "connections cut off that did not close in time");
-    }
-}
-
-// === impl Sockets ===
-
-impl Sockets {
-    fn bind(args: &Args) -> Result<Self, Error> {
-        let mut amqp = Vec::new();
-        for address in &args.listen {
-            amqp.push(listener::bind(*address)?);
-        }
-        Ok(Self {
-            amqp,
-            management: listener::bind(args.management_listen)?,
-            metrics: listener::bind(args.metrics_listen)?,
-        })
-    }
-
-    /// Says on each listener where it really is.
-    fn describe(&self) -> std::io::Result<Vec<Listener>> {
-        let amqp = self.amqp.iter().map(|listener| ("amqp", listener));
-        let http = [("http", &self.management), ("http/prometheus", &self.metrics)];
-        amqp.chain(http)
-            .map(|(protocol, listener)| {
-                let address = listener.local_addr()?;
-                tracing::info!(protocol, %address, "listening");
-                let (ip_address, port) = (address.ip().to_string(), address.port());
-                Ok(Listener { protocol: protocol.to_owned(), ip_address, port })
-            })
-            .collect()
-    }
-
-    /// Serves all of them in the background; the tasks returned are those that accept AMQP clients.
-    fn serve(
-        self,
-        node: &Arc<Node>,
-        takers: &Arc<[Sender<Accepted>]>,
-    ) -> Vec<tokio::task::JoinHandle<()>> {
-        tokio::spawn(management::serve(Arc::clone(node), self.management));
-        tokio::spawn(management::serve_metrics(Arc::clone(node), self.metrics));
-        let turn = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let accept = |listener| {
-            let (takers, turn) = (Arc::clone(takers), Arc::clone(&turn));
-            tokio::spawn(listener::accept(listener, move |stream, peer| {
-                let taker = turn.fetch_add(1, Ordering::Relaxed) % takers.len();
-                takers[taker].send(Accepted { stream, peer });
-            }))
-        };
-        self.amqp.into_iter().map(accept).collect()
     }
 }

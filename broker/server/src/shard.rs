@@ -33,12 +33,15 @@ use crate::mailbox::Receiver;
 use crate::node::Node;
 use crate::shard::host::Host;
 use crate::shard::work::Work;
+use crate::tls::Offer;
 
 /// An accepted socket, not yet registered with any runtime.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
     pub(crate) peer: SocketAddr,
+    /// TLS, if the client came to a port for it.
+    pub(crate) offer: Option<Offer>,
 }
 
 /// Starts shard `number`, with the queues it had before a restart. Its thread runs until the process ends.

@@ -98,6 +98,8 @@ pub struct Connection {
     limits: Limits,
     capabilities: Capabilities,
     client_properties: FieldTable,
+    /// Who the connection itself has proved the client to be.
+    certified: Option<Box<str>>,
     user: Name,
     vhost: Name,
     channels: HashMap<u16, Box<Channel>>,
@@ -139,6 +141,7 @@ impl Connection {
             limits,
             capabilities: Capabilities::default(),
             client_properties: FieldTable::new(),
+            certified: None,
             user: Name::new(""),
             vhost: Name::new(""),
             channels: HashMap::new(),

@@ -27,7 +27,7 @@ mod request;
 mod settings;
 
 pub use crate::connection::Connection;
-pub use crate::login::{Login, Secret};
+pub use crate::login::{Login, Mechanism, Secret};
 pub use crate::output::Output;
 pub use crate::request::{
     Answer, Commit, Delivery, Outcome, Publish, PublishId, QueueDeclaration, REPLY_TO, Request,

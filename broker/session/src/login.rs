@@ -5,39 +5,78 @@ use std::fmt;
 use broker_protocol::table::{FieldTable, Value};
 use broker_protocol::wire::Reader;
 
-/// The mechanisms that are offered, as `connection.start` lists them.
-pub(crate) const MECHANISMS: &str = "PLAIN AMQPLAIN";
+/// A way to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// User and password (RFC 4616).
+    Plain,
+    /// User and password in a field table.
+    AmqPlain,
+    /// What the connection itself has proved, as by a certificate (RFC 4422, appendix A).
+    External,
+}
 
 /// Who a client says it is, and its proof.
 #[derive(Debug)]
 pub struct Login {
-    /// The mechanism that was used, as in `PLAIN`.
-    pub mechanism: &'static str,
+    /// The mechanism that was used.
+    pub mechanism: Mechanism,
     /// The user's name.
     pub user: String,
-    /// The password.
+    /// The password. None is needed with [`Mechanism::External`]; it is empty then.
     pub password: Secret,
 }
 
 /// Bytes that are never shown.
 pub struct Secret(Box<[u8]>);
 
+// === impl Mechanism ===
+
+impl Mechanism {
+    /// The name in `connection.start`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::AmqPlain => "AMQPLAIN",
+            Self::External => "EXTERNAL",
+        }
+    }
+
+    /// Those offered to a client, in order; `certified` if its connection has proved who it is.
+    pub(crate) fn offered(certified: bool) -> impl Iterator<Item = Self> {
+        [Self::Plain, Self::AmqPlain].into_iter().chain(certified.then_some(Self::External))
+    }
+}
+
 // === impl Login ===
 
 impl Login {
-    /// Reads the response of a mechanism; `None` if the mechanism is not offered or the response is not one of its.
-    pub(crate) fn parse(mechanism: &str, response: &[u8]) -> Option<Self> {
+    /// Reads the response of a mechanism; `None` if it is not one of its. `certified` is who the
+    /// connection has proved the client to be: with EXTERNAL that counts, whatever the response is.
+    pub(crate) fn parse(
+        mechanism: Mechanism,
+        response: &[u8],
+        certified: Option<&str>,
+    ) -> Option<Self> {
         match mechanism {
-            "PLAIN" => Self::plain(response),
-            "AMQPLAIN" => Self::amqplain(response),
-            _ => None,
+            Mechanism::Plain => Self::plain(response),
+            Mechanism::AmqPlain => Self::amqplain(response),
+            Mechanism::External => Some(Self {
+                mechanism,
+                user: certified?.to_owned(),
+                password: Secret(Box::default()),
+            }),
         }
     }
 
     /// New credentials of a user who is logged in; `None` if they are empty.
     pub(crate) fn renewed(user: &str, secret: &[u8]) -> Option<Self> {
         let password = Secret(secret.into());
-        (!secret.is_empty()).then(|| Self { mechanism: "PLAIN", user: user.to_owned(), password })
+        (!secret.is_empty()).then(|| Self {
+            mechanism: Mechanism::Plain,
+            user: user.to_owned(),
+            password,
+        })
     }
 
     /// RFC 4616: an identity to act for, which is ignored, the user and the password, with a zero before each of the last two.
@@ -45,7 +84,7 @@ impl Login {
         let mut parts = response.splitn(3, |octet| *octet == 0);
         let (_, user, password) = (parts.next()?, parts.next()?, parts.next()?);
         Some(Self {
-            mechanism: "PLAIN",
+            mechanism: Mechanism::Plain,
             user: str::from_utf8(user).ok()?.to_owned(),
             password: Secret(password.into()),
         })
@@ -58,7 +97,7 @@ impl Login {
         let table = FieldTable::decode(&mut Reader::new(&counted)).ok()?;
         let Some(Value::String(password)) = table.get("PASSWORD") else { return None };
         Some(Self {
-            mechanism: "AMQPLAIN",
+            mechanism: Mechanism::AmqPlain,
             user: table.get("LOGIN")?.as_str()?.to_owned(),
             password: Secret(password.clone()),
         })
@@ -82,32 +121,39 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::Login;
+    use super::{Login, Mechanism};
 
-    type Case = (&'static str, &'static [u8], Option<(&'static str, &'static [u8])>);
+    type Case = (Mechanism, &'static [u8], Option<(&'static str, &'static [u8])>);
 
     #[test]
     fn responses_are_read() {
+        use Mechanism::{AmqPlain, External, Plain};
         #[rustfmt::skip]
         let cases: [Case; 7] = [
-            ("PLAIN",    b"\0guest\0secret",       Some(("guest", b"secret"))),
-            ("PLAIN",    b"other\0guest\0secret",  Some(("guest", b"secret"))),
-            ("PLAIN",    b"\0guest\0sec\0ret",     Some(("guest", b"sec\0ret"))),
-            ("PLAIN",    b"\0guest",               None),
-            ("AMQPLAIN", b"\x05LOGINS\0\0\0\x01u\x08PASSWORDS\0\0\0\x01p", Some(("u", b"p"))),
-            ("AMQPLAIN", b"\x05LOGINS\0\0\0\x01u", None),
-            ("EXTERNAL", b"",                      None),
+            (Plain,    b"\0guest\0secret",       Some(("guest", b"secret"))),
+            (Plain,    b"other\0guest\0secret",  Some(("guest", b"secret"))),
+            (Plain,    b"\0guest\0sec\0ret",     Some(("guest", b"sec\0ret"))),
+            (Plain,    b"\0guest",               None),
+            (AmqPlain, b"\x05LOGINS\0\0\0\x01u\x08PASSWORDS\0\0\0\x01p", Some(("u", b"p"))),
+            (AmqPlain, b"\x05LOGINS\0\0\0\x01u", None),
+            (External, b"\0guest\0secret",       Some(("CN=app", b""))),
         ];
         for (mechanism, response, expected) in cases {
-            let login = Login::parse(mechanism, response);
+            let login = Login::parse(mechanism, response, Some("CN=app"));
             let found = login.as_ref().map(|login| (&*login.user, login.password.expose()));
-            assert_eq!(found, expected, "{mechanism} {response:?}");
+            assert_eq!(found, expected, "{mechanism:?} {response:?}");
         }
     }
 
     #[test]
+    fn without_a_certificate_nothing_is_proved() {
+        assert!(Login::parse(Mechanism::External, b"CN=app", None).is_none());
+        assert!(Mechanism::offered(false).all(|mechanism| mechanism != Mechanism::External));
+    }
+
+    #[test]
     fn a_password_is_not_shown() {
-        let login = Login::parse("PLAIN", b"\0guest\0hunter2");
+        let login = Login::parse(Mechanism::Plain, b"\0guest\0hunter2", None);
         assert!(!format!("{login:?}").contains("hunter2"));
     }
 }

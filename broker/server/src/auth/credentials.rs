@@ -66,6 +66,11 @@ impl Credentials {
         self.password.starts_with("$argon2")
     }
 
+    /// Whether this is the user's name.
+    pub(crate) fn is_of(&self, user: &str) -> bool {
+        self.user == user
+    }
+
     /// Whether the login is this user's. The password is checked even when the name is wrong.
     pub(crate) fn admit(&self, user: &str, password: &[u8]) -> bool {
         let user = self.user.as_bytes().ct_eq(user.as_bytes());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use broker_core::name::Name;
 use broker_core::refusal::Refusal;
 use broker_protocol::reply::ReplyCode;
-use broker_session::{Answer, Login};
+use broker_session::{Answer, Login, Mechanism};
 
 use crate::connection::Task;
 use crate::link::Event;
@@ -16,6 +16,11 @@ impl Task {
     /// Has the credentials checked; the answer comes as an event when that takes long.
     pub(super) fn authenticate(&mut self, login: Login) {
         let peer = self.profile.peer.ip();
+        if login.mechanism == Mechanism::External {
+            // The certificate was verified in the handshake.
+            let right = self.node.authenticator.knows(&login.user, peer);
+            return self.login_checked(right);
+        }
         if self.node.authenticator.is_slow() {
             let (node, link) = (Arc::clone(&self.node), self.link.clone());
             tokio::spawn(async move {

@@ -1,4 +1,5 @@
-//! A socket with its read buffer: adaptive reads, vectored writes, and patience with an end.
+//! A socket with its read buffer: adaptive reads, vectored writes, patience with an end, and TLS if
+//! the client came for it.
 
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
@@ -6,6 +7,8 @@ use std::task::{Context, Poll};
 use broker_core::time::Timestamp;
 use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
+
+use crate::tls::stream::{Established, Secure};
 
 /// The smallest buffer. An idle connection holds none at all.
 const MIN_READ: usize = 4 << 10;
@@ -24,6 +27,8 @@ const MAX_WRITES: usize = 4;
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
+    /// None where bytes go as they are.
+    secure: Option<Box<Secure>>,
     input: BytesMut,
     /// How much the next read asks for: grows while reads fill it, shrinks when they do not.
     chunk: usize,
@@ -44,14 +49,44 @@ impl Socket {
     pub(super) const BACKLOG: usize = 1 << 20;
 
     /// `patience`: milliseconds that the client may leave output unread.
-    pub(super) fn new(stream: TcpStream, patience: u64) -> Self {
-        let input = BytesMut::new();
-        Self { stream, input, chunk: MIN_READ, patience, took: None, idle_at: None, lost: false }
+    pub(super) fn new(stream: TcpStream, secure: Option<Secure>, patience: u64) -> Self {
+        Self {
+            stream,
+            secure: secure.map(Box::new),
+            input: BytesMut::new(),
+            chunk: MIN_READ,
+            patience,
+            took: None,
+            idle_at: None,
+            lost: false,
+        }
     }
 
     /// What was read and not consumed.
     pub(super) fn input(&mut self) -> &mut BytesMut {
         &mut self.input
+    }
+
+    /// Whether the client speaks TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.secure.is_some()
+    }
+
+    /// What a handshake has settled; once, when it has just ended.
+    pub(super) fn established(&mut self) -> Option<Established> {
+        self.secure.as_mut()?.established()
+    }
+
+    /// Whether something waits to be written that is not in the session's output any more.
+    pub(super) fn has_unwritten(&self) -> bool {
+        self.secure.as_ref().is_some_and(|secure| secure.has_unwritten())
+    }
+
+    /// Nothing more is to be written.
+    pub(super) fn close(&mut self) {
+        if let Some(secure) = self.secure.as_mut().filter(|_| !self.lost) {
+            secure.close(&self.stream);
+        }
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -87,10 +122,14 @@ impl Socket {
             self.input.reserve(self.chunk);
         }
         let room = self.input.capacity() - self.input.len();
-        match self.stream.try_read_buf(&mut self.input) {
+        let read = match &mut self.secure {
+            None => self.stream.try_read_buf(&mut self.input),
+            Some(secure) => secure.read(&self.stream, &mut self.input),
+        };
+        match read {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => {
-                self.adapt(count, room);
+                self.adapt(count.min(room), room);
                 self.idle_at = Some(now.after(IDLE_MS));
                 Ok(count)
             }
@@ -136,7 +175,11 @@ impl Socket {
             }
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let filled = output.chunks_vectored(&mut slices);
-            match self.stream.try_write_vectored(&slices[..filled]) {
+            let taken = match &mut self.secure {
+                None => self.stream.try_write_vectored(&slices[..filled]),
+                Some(secure) => secure.write(&self.stream, &slices[..filled]),
+            };
+            match taken {
                 Ok(count) => {
                     output.advance(count);
                     written += count;
@@ -145,7 +188,10 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
-        if !output.has_remaining() {
+        if let Some(secure) = self.secure.as_mut().filter(|_| !self.lost) {
+            secure.flush(&self.stream)?;
+        }
+        if !output.has_remaining() && !self.has_unwritten() {
             self.took = None;
         } else if written > 0 || self.took.is_none() {
             self.took = Some(now);

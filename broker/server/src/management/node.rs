@@ -101,6 +101,8 @@ fn connection(node: &Node, profile: &Profile) -> Connection {
         Some(_) if profile.blocked.load(Ordering::Relaxed) => "blocked",
         Some(_) => "running",
     };
+    let tls = profile.tls.get();
+    let certificate = tls.and_then(|tls| tls.peer.clone());
     Connection {
         name: profile.name(),
         node: node.identity.node.clone(),
@@ -113,6 +115,12 @@ fn connection(node: &Node, profile: &Profile) -> Connection {
         recv_oct: profile.received.load(Ordering::Relaxed),
         send_oct: profile.sent.load(Ordering::Relaxed),
         connected_at: profile.since.0,
+        ssl: tls.is_some(),
+        ssl_protocol: tls.map(|tls| tls.version.to_owned()),
+        ssl_cipher: tls.map(|tls| tls.cipher_suite.clone()),
+        peer_cert_subject: certificate.as_ref().map(|peer| peer.subject.clone()),
+        peer_cert_issuer: certificate.as_ref().map(|peer| peer.issuer.clone()),
+        peer_cert_validity: certificate.map(|peer| peer.validity),
         client_properties: profile.client.get().map(json::arguments).unwrap_or_default(),
     }
 }

@@ -14,22 +14,24 @@ use std::time::Duration;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
+use crate::management::carrier::Carrier;
+use crate::tls::Tls;
+
 /// A listener with a limit, whose connections are [`Impatient`].
-#[derive(Debug)]
 pub(super) struct Limited {
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     places: Arc<Semaphore>,
     patience: Duration,
 }
 
 /// A connection that fails when nothing was written for too long.
-#[derive(Debug)]
 pub(super) struct Impatient {
-    stream: TcpStream,
+    stream: Carrier,
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
     /// Given back when the connection ends.
@@ -45,7 +47,12 @@ pub(super) struct Peer(pub(super) SocketAddr);
 impl Limited {
     /// At most `most` connections at a time; each may take `patience` for a request or an answer.
     pub(super) fn new(listener: TcpListener, most: usize, patience: Duration) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(most)), patience }
+        Self { listener, tls: None, places: Arc::new(Semaphore::new(most)), patience }
+    }
+
+    /// The same over TLS, if there is one.
+    pub(super) fn over(self, tls: Option<Arc<Tls>>) -> Self {
+        Self { tls, ..self }
     }
 }
 
@@ -58,6 +65,7 @@ impl Listener for Limited {
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, peer) = Listener::accept(&mut self.listener).await;
         let deadline = Box::pin(tokio::time::sleep(self.patience));
+        let stream = Carrier::new(stream, self.tls.as_ref().map(|tls| tls.management()));
         (Impatient { stream, patience: self.patience, deadline, _place: place }, peer)
     }
 

@@ -10,13 +10,14 @@ use crate::channel::unacked::Held;
 use crate::connection::delivery::Consumer;
 use crate::connection::{Connection, Phase};
 use crate::fault::Fault;
+use crate::login::Mechanism;
 use crate::request::{Answer, Outcome, Request};
 
 /// The request under way, and how the client wants to hear of it.
 #[derive(Debug)]
 pub(crate) enum Awaited {
     /// The login.
-    Login { mechanism: &'static str },
+    Login { mechanism: Mechanism },
     /// New credentials of a user who is logged in.
     Secret,
     /// The virtual host.

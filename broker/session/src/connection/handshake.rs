@@ -10,7 +10,7 @@ use bytes::{Buf, BytesMut};
 use crate::connection::answers::Awaited;
 use crate::connection::{Capabilities, Connection, Phase};
 use crate::fault::Fault;
-use crate::login::{Login, MECHANISMS};
+use crate::login::{Login, Mechanism};
 use crate::request::Request;
 
 /// What the broker can do beyond AMQP 0-9-1, by RabbitMQ's names.
@@ -59,7 +59,18 @@ impl Connection {
         false
     }
 
+    /// The connection itself has proved that the client is `user`, as by a certificate. To be called
+    /// before anything was received; the client may then log in without a password.
+    pub fn certified(&mut self, user: &str) {
+        self.certified = Some(user.into());
+    }
+
+    fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
+        Mechanism::offered(self.certified.is_some())
+    }
+
     fn greet(&mut self) {
+        let mechanisms: Vec<_> = self.mechanisms().map(Mechanism::name).collect();
         let mut server_properties = self.settings.server_properties.clone();
         let capabilities: FieldTable = CAPABILITIES.into_iter().map(|name| (name, true)).collect();
         server_properties.insert("capabilities", capabilities);
@@ -69,7 +80,7 @@ impl Connection {
                 version_major: 0,
                 version_minor: 9,
                 server_properties,
-                mechanisms: MECHANISMS.as_bytes(),
+                mechanisms: mechanisms.join(" ").as_bytes(),
                 locales: b"en_US",
             },
         );
@@ -103,15 +114,14 @@ impl Connection {
     ) -> Result<(), Fault> {
         self.capabilities = Capabilities::of(&start_ok.client_properties);
         self.client_properties = start_ok.client_properties;
-        if !MECHANISMS.split(' ').any(|offered| offered == start_ok.mechanism) {
+        let wanted = start_ok.mechanism;
+        let Some(mechanism) = self.mechanisms().find(|offered| offered.name() == wanted) else {
             return Err(Fault::connection(
                 ReplyCode::CommandInvalid,
-                format_args!("unknown authentication mechanism '{}'", start_ok.mechanism),
+                format_args!("unknown authentication mechanism '{wanted}'"),
             ));
-        }
-        let login = Login::parse(start_ok.mechanism, start_ok.response);
-        let mechanism = if start_ok.mechanism == "PLAIN" { "PLAIN" } else { "AMQPLAIN" };
-        match login {
+        };
+        match Login::parse(mechanism, start_ok.response, self.certified.as_deref()) {
             Some(login) => {
                 self.user = Name::new(&login.user);
                 self.awaited = Some(Awaited::Login { mechanism });
@@ -136,7 +146,8 @@ impl Connection {
     }
 
     /// The credentials do not hold: says so to a client that understands it, and to others after a pause by closing.
-    pub(super) fn login_refused(&mut self, mechanism: &str, requests: &mut Vec<Request>) {
+    pub(super) fn login_refused(&mut self, mechanism: Mechanism, requests: &mut Vec<Request>) {
+        let mechanism = mechanism.name();
         if self.capabilities.authentication_failure_close {
             let text = format_args!(
                 "Login was refused using authentication mechanism {mechanism}. \
