@@ -14,7 +14,7 @@
 //! - A message is in exactly one place: ready, held, dead or gone.
 //! - Messages of one priority leave in the order of their ids; a requeued one has its old id, and
 //!   so its old place.
-//! - A message is ready only while no consumer has credit for it.
+//! - A message is ready only while no consumer has credit for it, or the first one is in a page.
 //!
 //! # What the caller owes
 //!
@@ -22,6 +22,7 @@
 //!   send [`Command::Expire`] when it comes.
 //! - When someone declares the queue again: [`Command::Touch`].
 //! - About once a second while messages are held: [`Queue::release_buffers`].
+//! - Where memory is short: [`Queue::page_out`], and what its effects ask for.
 //! - [`Effect::DeadLetter`]: route the message like any other and publish it where it goes; then
 //!   [`Queue::landed`].
 //!
@@ -34,7 +35,10 @@ mod consumers;
 mod dead_letter;
 mod effect;
 mod expiry;
+mod ids;
 mod overflow;
+mod pages;
+mod paging;
 mod ready;
 mod reconfigure;
 mod redelivery;
@@ -54,6 +58,9 @@ pub use crate::queue::command::{Command, Subscription};
 use crate::queue::consumers::Consumers;
 use crate::queue::dead_letter::{Reason, goes_in_circles};
 pub use crate::queue::effect::{Deletion, Effect};
+pub use crate::queue::ids::IdSet;
+pub use crate::queue::pages::{Page, PageNumber, PageSize, Paged, Pages};
+use crate::queue::paging::Paging;
 use crate::queue::ready::{Entry, Ready};
 pub use crate::queue::settings::{DeadLetterTo, Kind, Overflow, Settings};
 pub use crate::queue::subscriptions::ConsumerView;
@@ -80,6 +87,8 @@ pub struct Queue {
     dying: BTreeSet<MessageId>,
     /// Of a durable queue, what a log does not know yet.
     changes: Option<Box<Changes>>,
+    /// Once messages have left for pages.
+    paging: Option<Box<Paging>>,
     deleted: bool,
 }
 
@@ -103,7 +112,9 @@ pub struct Counts {
     pub ready_bytes: u64,
     /// Bytes of the bodies of the unsettled messages.
     pub unacked_bytes: u64,
-    /// Bytes of memory that all of them take, names, headers and bookkeeping included. A message
+    /// How many of them are in memory, and not in pages alone.
+    pub here: u64,
+    /// Bytes of memory that these take, names, headers and bookkeeping included. A message
     /// that waits in several queues counts in each.
     pub retained_bytes: u64,
     /// Consumers.
@@ -127,6 +138,7 @@ impl Queue {
             delivered: MessageId(0),
             dying: BTreeSet::new(),
             changes: settings.durable.then(Box::default),
+            paging: None,
             deleted: false,
             settings,
         }
@@ -142,7 +154,8 @@ impl Queue {
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
-            ready: self.ready.len() as u64,
+            ready: self.ready.len(),
+            here: self.ready.here() + self.held.len() as u64,
             unacked: self.held.len() as u64,
             ready_bytes: self.ready.body_bytes(),
             unacked_bytes: self.held_body_bytes,
@@ -198,6 +211,9 @@ impl Queue {
             Command::Reconfigure(settings) => self.reconfigure(settings, now, effects),
             Command::Expire => self.expire(now, effects),
         }
+        if self.paging.is_some() {
+            self.tend_pages(now, effects);
+        }
     }
 
     fn publish(&mut self, message: Message, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -237,7 +253,7 @@ impl Queue {
 
     fn dispatch(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.expire_messages(now, effects);
-        while !self.ready.is_empty()
+        while self.ready.has_head()
             && let Some((consumer, no_ack)) = self.consumers.take_next()
             && let Some(entry) = self.ready.pop()
         {
@@ -261,13 +277,14 @@ impl Queue {
     fn get(&mut self, no_ack: bool, now: Timestamp, effects: &mut Vec<Effect>) {
         self.touch(now);
         self.expire_messages(now, effects);
-        let Some(entry) = self.ready.pop() else {
-            effects.push(Effect::GotNothing);
-            return;
-        };
+        if self.ready.is_cold() {
+            self.ask_for_page();
+            return effects.push(Effect::NotYet);
+        }
+        let Some(entry) = self.ready.pop() else { return effects.push(Effect::GotNothing) };
         let (id, redelivered) = (entry.id, entry.deliveries > 0);
         let message = self.hand_out(entry, None, no_ack);
-        let remaining = self.ready.len() as u64;
+        let remaining = self.ready.len();
         effects.push(Effect::Got { id, redelivered, message, remaining });
     }
 
@@ -312,6 +329,7 @@ impl Queue {
 
     fn purge(&mut self, effects: &mut Vec<Effect>) {
         self.note_purged();
+        self.purge_pages();
         effects.push(Effect::Purged { messages: self.ready.clear() });
     }
 
@@ -326,6 +344,7 @@ impl Queue {
         self.held_body_bytes = 0;
         self.dying = BTreeSet::new();
         self.changes = None;
+        self.paging = None;
         effects.push(Effect::Deleted { messages: self.ready.clear(), reason });
     }
 }

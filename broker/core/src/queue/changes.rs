@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use crate::id::MessageId;
 use crate::message::Message;
+use crate::queue::pages::Pages;
+use crate::queue::paging::Paging;
 use crate::queue::ready::Entry;
-use crate::queue::{Queue, Settings};
+use crate::queue::{Effect, Queue, Settings};
 use crate::time::Timestamp;
 
 /// What has changed since it was last asked.
@@ -54,8 +56,10 @@ pub struct Remembered {
     pub last: MessageId,
     /// The largest id that was handed out.
     pub delivered: MessageId,
-    /// The messages, by id, in order.
+    /// The messages, by id, in order, except those that are in pages.
     pub messages: Vec<Entered>,
+    /// The pages.
+    pub pages: Pages,
 }
 
 // === impl Changes ===
@@ -114,11 +118,18 @@ impl Queue {
 
     /// A queue as it was remembered. Its messages wait; those that had been handed out say so.
     #[must_use]
-    pub fn restore(settings: Arc<Settings>, remembered: Remembered) -> Self {
+    pub fn restore(settings: Arc<Settings>, mut remembered: Remembered) -> Self {
         let mut queue = Self::new(settings);
+        remembered.pages.restored(remembered.delivered);
         queue.last_id = remembered.last.0;
         queue.delivered = remembered.delivered;
+        let mut pages: Vec<_> = remembered.pages.iter().collect();
+        pages.sort_unstable_by_key(|(_, page)| page.first);
+        let mut pages = pages.into_iter().peekable();
         for Entered { id, expires, message } in remembered.messages {
+            while let Some((number, page)) = pages.next_if(|(_, page)| page.first < id) {
+                queue.ready.push_cold(number, page);
+            }
             queue.last_id = queue.last_id.max(id.0);
             queue.ready.push(Entry {
                 id,
@@ -129,6 +140,13 @@ impl Queue {
                 message,
             });
         }
+        for (number, page) in pages {
+            queue.ready.push_cold(number, page);
+        }
+        if let Some((_, last)) = remembered.pages.iter().max_by_key(|(_, page)| page.last) {
+            queue.last_id = queue.last_id.max(last.last.0);
+            queue.paging = Some(Box::new(Paging::new(remembered.pages)));
+        }
         queue
     }
 
@@ -138,26 +156,25 @@ impl Queue {
         (MessageId(self.last_id), self.delivered)
     }
 
-    /// The messages that a log has to know, among those with ids from `first` up to and excluding
-    /// `end`, in no particular order.
-    pub fn remembered(
-        &self,
-        first: MessageId,
-        end: MessageId,
-    ) -> impl Iterator<Item = Entered> + '_ {
-        let held = self.held.values().map(|held| &held.entry);
-        let wanted = move |entry: &&Entry| entry.logged && first <= entry.id && entry.id < end;
-        self.ready.iter().chain(held).filter(wanted).map(Entered::from)
+    /// The messages that a log has to know and that are in no page, in no particular order.
+    pub fn remembered(&self) -> impl Iterator<Item = Entered> + '_ {
+        let held = self.held.values().map(|held| (&held.entry, true));
+        let wanted = |(entry, maybe_paged): &(&Entry, bool)| {
+            entry.logged && !(*maybe_paged && self.is_paged(entry))
+        };
+        self.ready.iter().chain(held).filter(wanted).map(|(entry, _)| Entered::from(entry))
     }
 
     /// The copies of a dead message ([`Effect::DeadLetter`]'s `id`) are as safe as the original was:
     /// that is gone now, and not before.
     ///
     /// [`Effect::DeadLetter`]: crate::queue::Effect::DeadLetter
-    pub fn landed(&mut self, id: MessageId) {
+    pub fn landed(&mut self, id: MessageId, effects: &mut Vec<Effect>) {
         if let (true, Some(changes)) = (self.dying.remove(&id), &mut self.changes) {
             changes.gone.push(id);
         }
+        self.note_landed_in_page(id);
+        self.tell_done(effects);
     }
 
     /// Whether a log has to know messages like this one.
@@ -172,6 +189,7 @@ impl Queue {
     }
 
     pub(super) fn note_gone(&mut self, entry: &Entry) {
+        self.forget_in_page(entry);
         if let (Some(changes), true) = (&mut self.changes, entry.logged) {
             changes.gone.push(entry.id);
         }

@@ -57,6 +57,7 @@ impl Queue {
             Some(message) => {
                 let id = entry.logged.then_some(entry.id);
                 self.dying.extend(id);
+                self.note_dying_in_page(entry);
                 effects.push(Effect::DeadLetter { id, message });
             }
             None => self.note_gone(entry),

@@ -2,6 +2,7 @@
 
 use crate::id::{ConsumerId, MessageId};
 use crate::message::Message;
+use crate::queue::pages::{PageNumber, Paged};
 use crate::refusal::Refusal;
 
 /// One thing for the caller to carry out, in the order given.
@@ -18,6 +19,9 @@ pub enum Effect {
     Got { id: MessageId, redelivered: bool, message: Message, remaining: u64 },
     /// Answer to `Get` on a queue with nothing waiting.
     GotNothing,
+    /// Answer to `Get` when the first message is in a page that is being read: ask again after
+    /// [`Queue::paged_in`](crate::queue::Queue::paged_in).
+    NotYet,
     /// Answer to `Purge`: this many messages went.
     Purged { messages: u64 },
     /// Answer to `Publish` by a queue that is full and refuses: nack it if confirms are on.
@@ -29,7 +33,16 @@ pub enum Effect {
     DeadLetter { id: Option<MessageId>, message: Message },
     /// Tell the consumer that its queue has gone (`basic.cancel`). It holds nothing any more.
     ConsumerGone { consumer: ConsumerId },
-    /// The queue is no more and must not be used: take it out of the topology with
+    /// Write these messages to a page, in this order; then
+    /// [`Queue::paged_out`](crate::queue::Queue::paged_out) or
+    /// [`Queue::page_failed`](crate::queue::Queue::page_failed).
+    PageOut { page: PageNumber, messages: Vec<Paged> },
+    /// Read this page; then [`Queue::paged_in`](crate::queue::Queue::paged_in) or
+    /// [`Queue::page_lost`](crate::queue::Queue::page_lost).
+    PageIn { page: PageNumber },
+    /// Nothing of this page is needed any more.
+    PageDone { page: PageNumber },
+    /// The queue is no more, nor needs its pages, and must not be used: take it out of the topology with
     /// `topology::Command::QueueGone`. Answer to `Delete`, or said unasked for auto-delete and expiry.
     Deleted { messages: u64, reason: Deletion },
 }

@@ -20,7 +20,7 @@ impl Queue {
         if *overflow == Overflow::DropHead {
             return false;
         }
-        let length = self.ready.len() as u64 + 1;
+        let length = self.ready.len() + 1;
         let bytes = self.ready.body_bytes() + message.body_len() as u64;
         if max_length.is_none_or(|max| length <= max) && max_bytes.is_none_or(|max| bytes <= max) {
             return false;
@@ -35,16 +35,18 @@ impl Queue {
 
     /// Makes room from the head.
     pub(super) fn drop_excess(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let Settings { max_length, max_bytes, overflow, .. } = &*self.settings;
-        let (max_length, max_bytes) = (*max_length, *max_bytes);
-        if *overflow != Overflow::DropHead || (max_length.is_none() && max_bytes.is_none()) {
-            return;
-        }
-        while (max_length.is_some_and(|max| self.ready.len() as u64 > max)
-            || max_bytes.is_some_and(|max| self.ready.body_bytes() > max))
+        while self.has_excess()
             && let Some(entry) = self.ready.pop()
         {
             self.bury(&entry, Reason::MaxLength, now, effects);
         }
+    }
+
+    /// Whether more waits than may, and the head has to make room.
+    pub(super) fn has_excess(&self) -> bool {
+        let Settings { max_length, max_bytes, overflow, .. } = &*self.settings;
+        *overflow == Overflow::DropHead
+            && (max_length.is_some_and(|max| self.ready.len() > max)
+                || max_bytes.is_some_and(|max| self.ready.body_bytes() > max))
     }
 }

@@ -1,5 +1,6 @@
 //! The queue's rules, one by one; `model` has them all at once.
 
+mod disk;
 mod durability;
 mod model;
 mod reconfigure;
@@ -11,12 +12,14 @@ use broker_protocol::table::Value;
 
 use crate::id::{ConnectionId, ConsumerId, MessageId};
 use crate::message::{Message, sample};
+use crate::queue::tests::disk::Disk;
 use crate::queue::{Command, DeadLetterTo, Effect, Queue, Settings, Subscription};
 use crate::time::Timestamp;
 
 /// A queue that takes one command after another and tells what it wants done in short words.
 struct Bench {
     queue: Queue,
+    disk: Disk,
     now: Timestamp,
 }
 
@@ -28,13 +31,14 @@ impl Bench {
     fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new("/".into(), "q".into());
         change(&mut settings);
-        Self { queue: Queue::new(Arc::new(settings)), now: Timestamp(1_000) }
+        let queue = Queue::new(Arc::new(settings));
+        Self { queue, disk: Disk::default(), now: Timestamp(1_000) }
     }
 
     fn apply(&mut self, command: Command) -> Vec<String> {
         let mut effects = Vec::new();
         self.queue.apply(command, self.now, &mut effects);
-        effects.iter().map(say).collect()
+        self.say_all(effects)
     }
 
     fn publish(&mut self, bodies: &[&str]) -> Vec<String> {
@@ -71,6 +75,10 @@ fn say(effect: &Effect) -> String {
             )
         }
         Effect::GotNothing => "got nothing".into(),
+        Effect::NotYet => "not yet".into(),
+        Effect::PageOut { .. } | Effect::PageIn { .. } | Effect::PageDone { .. } => {
+            unreachable!("the disk takes note of it")
+        }
         Effect::Subscribed { consumer } => format!("{} is in", consumer.0),
         Effect::Refused(refusal) => refusal.text.clone(),
         Effect::Purged { messages } => format!("purged {messages}"),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use broker_core::id::{MessageId, QueueId};
-use broker_core::queue::{Entered, Queue, Remembered, Settings};
+use broker_core::queue::{Entered, Pages, Queue, Remembered, Settings};
 use broker_core::topology::{Command, Outcome, Topology};
 use broker_storage::position::Position;
 use broker_storage::record::Record;
@@ -206,7 +206,10 @@ impl RecoveredQueue {
             whereabouts.note(*id, *file);
         }
         let messages = self.messages.into_values().map(|(entered, _)| entered).collect();
-        let queue = Queue::restore(self.settings, Remembered { last, delivered, messages });
+        let queue = Queue::restore(
+            self.settings,
+            Remembered { last, delivered, messages, pages: Pages::default() },
+        );
         (queue, whereabouts)
     }
 }

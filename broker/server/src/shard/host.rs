@@ -143,8 +143,8 @@ impl Host {
             }
             Work::Landed { queue, id } => {
                 if let Some(slot) = self.queues.get_mut(&queue) {
-                    slot.queue.landed(id);
-                    self.account(queue);
+                    slot.queue.landed(id, &mut self.effects);
+                    self.carry_out(queue, None);
                 }
             }
             Work::Relocate { file, answer } => {

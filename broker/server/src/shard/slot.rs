@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use broker_core::id::{MessageId, QueueId};
+use broker_core::id::QueueId;
 use broker_core::queue::{Changes, Counts, Queue};
 use broker_core::time::Timestamp;
 
@@ -82,7 +82,7 @@ impl Slot {
         }
         let moved_to = journal.file();
         if let Some(mut census) = self.whereabouts.census(file) {
-            for entered in self.queue.remembered(MessageId(0), MessageId(u64::MAX)) {
+            for entered in self.queue.remembered() {
                 if census.counts(entered.id) {
                     journal.publish(id, &entered);
                 }
@@ -95,8 +95,8 @@ impl Slot {
 
     /// By how many bytes its messages' memory changed since the last call.
     pub(crate) fn take_change(&mut self) -> i64 {
-        let Counts { retained_bytes, ready, unacked, .. } = self.queue.counts();
-        let bytes = retained_bytes + (ready + unacked) * Node::MESSAGE_OVERHEAD;
+        let Counts { retained_bytes, here, .. } = self.queue.counts();
+        let bytes = retained_bytes + here * Node::MESSAGE_OVERHEAD;
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         bytes - std::mem::replace(&mut self.bytes, bytes)
     }

@@ -7,16 +7,19 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::id::MessageId;
+use crate::queue::tests::Bench;
+use crate::queue::tests::disk::{Disk, PageStep};
 use crate::queue::tests::steps::{Step, any_history, publish};
-use crate::queue::{Changes, Command, Effect, Entered, Queue, Remembered};
+use crate::queue::{
+    Changes, Command, Effect, Entered, PageNumber, Pages, Queue, Remembered, Settings,
+};
 use crate::time::Timestamp;
-
-const ALL: (MessageId, MessageId) = (MessageId(0), MessageId(u64::MAX));
 
 /// What somebody who only reads the changes knows.
 #[derive(Debug, Default)]
 struct Log {
     messages: BTreeMap<MessageId, Entered>,
+    pages: Pages,
     delivered: MessageId,
 }
 
@@ -27,16 +30,152 @@ impl Log {
         }
         if let Some(purge) = &changes.purged {
             self.messages.retain(|id, _| *id > purge.up_to || purge.survivors.contains(id));
+            self.pages.purge(purge.up_to, &purge.survivors);
         }
         for id in &changes.gone {
-            assert!(self.messages.remove(id).is_some(), "{id:?} went and was never there");
+            let found = self.messages.remove(id).is_some() || self.pages.forget(*id).is_some();
+            assert!(found, "{id:?} went and was never there");
         }
         self.delivered = self.delivered.max(changes.delivered.unwrap_or_default());
     }
+
+    /// Messages are in a page now.
+    fn moved(&mut self, number: PageNumber, page: &crate::queue::Page) {
+        for id in page.alive.iter() {
+            assert!(self.messages.remove(&id).is_some(), "{id:?} was not there");
+        }
+        self.pages.insert(number, page.clone());
+    }
+
+    fn ids(&self) -> BTreeSet<u64> {
+        let paged = self.pages.iter().flat_map(|(_, page)| page.alive.iter());
+        self.messages.keys().copied().chain(paged).map(|id| id.0).collect()
+    }
 }
 
-fn described(messages: impl Iterator<Item = Entered>) -> BTreeMap<u64, (u64, Vec<u8>)> {
-    messages.map(|m| (m.id.0, (m.expires.0, m.message.body().to_vec()))).collect()
+/// The same, told by the queue.
+fn inside(queue: &Queue) -> BTreeSet<u64> {
+    let mut ids = BTreeSet::new();
+    for entered in queue.remembered() {
+        assert!(ids.insert(entered.id.0), "{:?} is there twice", entered.id);
+    }
+    for id in queue.pages().flat_map(|(_, page)| page.alive.iter()) {
+        assert!(ids.insert(id.0), "{id:?} is in a page and elsewhere");
+    }
+    ids
+}
+
+struct Scene {
+    bench: Bench,
+    log: Log,
+    effects: Vec<Effect>,
+    /// Dead messages whose copies have not arrived.
+    dying: BTreeSet<MessageId>,
+}
+
+impl Scene {
+    /// Applies a command; says whether the queue is no more.
+    fn apply(&mut self, command: Command) -> bool {
+        let now = self.bench.now;
+        self.bench.queue.apply(command, now, &mut self.effects);
+        self.look_at_effects()
+    }
+
+    fn look_at_effects(&mut self) -> bool {
+        let mut ended = false;
+        for effect in self.effects.drain(..) {
+            match self.bench.disk.note(effect) {
+                Some(Effect::DeadLetter { id, .. }) => self.dying.extend(id),
+                Some(Effect::Deleted { .. }) => ended = true,
+                _ => {}
+            }
+        }
+        ended
+    }
+
+    fn record(&mut self) {
+        let mut changes = Changes::default();
+        self.bench.queue.take_changes(&mut changes);
+        self.log.follow(&changes);
+    }
+
+    fn page(&mut self, step: &PageStep) {
+        // What was changed before a page was made is recorded before it.
+        self.record();
+        match *step {
+            PageStep::Out(size) => drop(self.bench.page_out(size)),
+            PageStep::Failed(at) => self.bench.failed(at),
+            PageStep::Written(at) => {
+                let before: BTreeSet<_> = self.bench.queue.pages().map(|(n, _)| n).collect();
+                self.bench.written(at);
+                for (number, page) in self.bench.queue.pages() {
+                    if !before.contains(&number) {
+                        self.log.moved(number, page);
+                    }
+                }
+            }
+            PageStep::Read(at, _) => {
+                let now = self.bench.now;
+                if let Some((page, messages)) = self.bench.disk.take_read(at) {
+                    let missing = self.bench.queue.paged_in(page, messages, now, &mut self.effects);
+                    assert_eq!(missing, 0, "{page:?}");
+                    self.look_at_effects();
+                }
+            }
+        }
+    }
+
+    fn landed(&mut self) {
+        for id in std::mem::take(&mut self.dying) {
+            self.bench.queue.landed(id, &mut self.effects);
+        }
+        self.look_at_effects();
+    }
+
+    /// Makes the queue again from what the log and the disk have, and looks at all of it.
+    fn restore(&self, settings: &Arc<Settings>) {
+        let (last, delivered) = self.bench.queue.marks();
+        let messages: Vec<_> = self.log.messages.values().cloned().collect();
+        let pages = self.log.pages.clone();
+        let known = self.log.ids();
+        let plain = Settings {
+            message_ttl: None,
+            max_length: None,
+            max_bytes: None,
+            ..Settings::clone(settings)
+        };
+        let remembered = Remembered { last, delivered, messages, pages };
+        let mut again = Queue::restore(Arc::new(plain), remembered);
+        assert_eq!(inside(&again), known);
+        assert_eq!(again.marks(), self.bench.queue.marks());
+        assert_eq!(again.counts().ready, known.len() as u64);
+        let mut disk = self.bench.disk.copy();
+        let (mut effects, mut got, mut by_level) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        while got.len() < known.len() {
+            again.apply(Command::Get { no_ack: true }, Timestamp(0), &mut effects);
+            for effect in std::mem::take(&mut effects) {
+                match disk.note(effect) {
+                    Some(Effect::Got { id, redelivered, message, .. }) => {
+                        assert_eq!(redelivered, id <= delivered, "{id:?}");
+                        assert!(got.insert(id.0));
+                        let level =
+                            message.properties().priority().unwrap_or(0).min(settings.max_priority);
+                        let before = by_level.insert(level, id);
+                        assert!(before < Some(id), "{before:?}, then {id:?}");
+                    }
+                    Some(Effect::NotYet) | None => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            while let Some((page, messages)) = disk.take_read(0) {
+                assert_eq!(again.paged_in(page, messages, Timestamp(0), &mut effects), 0);
+            }
+        }
+        assert_eq!(got, known);
+        assert_eq!(again.counts().ready_bytes, 0);
+        effects.into_iter().for_each(|effect| drop(disk.note(effect)));
+        assert_eq!(again.pages().count(), 0);
+    }
 }
 
 proptest! {
@@ -46,10 +185,10 @@ proptest! {
     ) {
         settings.durable = true;
         let settings = Arc::new(settings);
-        let mut queue = Queue::new(Arc::clone(&settings));
-        let (mut log, mut changes, mut effects) = (Log::default(), Changes::default(), Vec::new());
-        let (mut now, mut published) = (1_000, 0);
-        let mut dying = BTreeSet::new();
+        let queue = Queue::new(Arc::clone(&settings));
+        let bench = Bench { queue, disk: Disk::default(), now: Timestamp(1_000) };
+        let mut scene = Scene { bench, log: Log::default(), effects: Vec::new(), dying: BTreeSet::new() };
+        let mut published = 0;
         for (at, step) in steps.iter().enumerate() {
             let command = match step {
                 Step::Publish(what) => {
@@ -57,40 +196,31 @@ proptest! {
                     publish(published, what)
                 }
                 Step::Wait(millis) => {
-                    now += millis;
+                    scene.bench.now = scene.bench.now.after(*millis);
                     Command::Expire
                 }
                 Step::Buffers => continue,
+                Step::Page(step) => {
+                    scene.page(step);
+                    continue;
+                }
                 Step::Other(command) => command.clone(),
             };
-            queue.apply(command, Timestamp(now), &mut effects);
-            if effects.iter().any(|effect| matches!(effect, Effect::Deleted { .. })) {
-                prop_assert!(!queue.take_changes(&mut changes), "a deleted queue has nothing to record");
+            if scene.apply(command) {
+                let told = scene.bench.queue.take_changes(&mut Changes::default());
+                prop_assert!(!told, "a deleted queue has nothing to record");
                 return Ok(());
             }
             if at % every == 0 {
-                changes.clear();
-                queue.take_changes(&mut changes);
-                log.follow(&changes);
-                let landing = std::mem::take(&mut dying);
-                dying.extend(effects.drain(..).filter_map(|effect| match effect {
-                    Effect::DeadLetter { id, .. } => id,
-                    _ => None,
-                }));
-                let on_their_way = || dying.iter().chain(&landing);
-                prop_assert!(on_their_way().all(|id| log.messages.contains_key(id)));
-                let known = described(log.messages.values().cloned());
-                let mut inside = known.clone();
-                inside.retain(|id, _| on_their_way().all(|dying| dying.0 != *id));
-                prop_assert_eq!(described(queue.remembered(ALL.0, ALL.1)), inside);
-                prop_assert_eq!(queue.marks().1, log.delivered);
-
-                let (last, delivered) = queue.marks();
-                let messages = log.messages.values().cloned().collect();
-                let again = Queue::restore(Arc::clone(&settings), Remembered { last, delivered, messages });
-                prop_assert_eq!(described(again.remembered(ALL.0, ALL.1)), known);
-                prop_assert_eq!(again.marks(), queue.marks());
-                landing.into_iter().for_each(|id| queue.landed(id));
+                scene.record();
+                let known = scene.log.ids();
+                prop_assert!(scene.dying.iter().all(|id| known.contains(&id.0)));
+                let mut rest = inside(&scene.bench.queue);
+                rest.extend(scene.dying.iter().map(|id| id.0));
+                prop_assert_eq!(&rest, &known);
+                prop_assert_eq!(scene.bench.queue.marks().1, scene.log.delivered);
+                scene.restore(&settings);
+                scene.landed();
             }
         }
     }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use crate::id::MessageId;
 use crate::queue::tests::Bench;
+use crate::queue::tests::disk::PageStep;
 use crate::queue::tests::steps::{Step, any_history, publish};
 use crate::queue::{Command, Deletion, Kind, Overflow, Settings, Subscription};
 use crate::time::Timestamp;
@@ -25,6 +26,8 @@ struct Message {
     came_back: u32,
     priority: u8,
     expires: u64,
+    /// It is in a page, and not in memory.
+    cold: bool,
 }
 
 #[derive(Debug)]
@@ -68,8 +71,43 @@ impl Model {
         self.messages.iter().enumerate().filter(|(_, message)| message.place == Place::Ready)
     }
 
-    fn head(&self) -> Option<usize> {
+    fn first(&self) -> Option<usize> {
         self.ready().min_by_key(|(at, message)| (Reverse(message.priority), *at)).map(|(at, _)| at)
+    }
+
+    /// The first message, if it can be had: nobody gets past one that is in a page.
+    fn head(&self) -> Option<usize> {
+        self.first().filter(|at| !self.messages[*at].cold)
+    }
+
+    fn head_is_cold(&self) -> bool {
+        self.first().is_some() && self.head().is_none()
+    }
+
+    fn here(&self) -> usize {
+        self.ready().filter(|(_, message)| !message.cold).count() + self.held()
+    }
+
+    fn set_cold(&mut self, ids: &[u64], cold: bool) {
+        for id in ids {
+            self.messages[*id as usize - 1].cold = cold;
+        }
+    }
+
+    /// Messages came back from a page, or did not.
+    fn loaded(&mut self, ids: &[u64], lost: bool) -> (u64, Vec<String>) {
+        let mut lost_messages = 0;
+        for message in ids.iter().map(|id| *id as usize - 1) {
+            let message = &mut self.messages[message];
+            if std::mem::take(&mut message.cold) && message.place == Place::Ready && lost {
+                message.place = Place::Gone;
+                lost_messages += 1;
+            }
+        }
+        self.expire();
+        self.drop_excess();
+        self.dispatch();
+        (lost_messages, std::mem::take(&mut self.said))
     }
 
     fn ready_bytes(&self) -> u64 {
@@ -131,6 +169,7 @@ impl Model {
             came_back: 0,
             priority: message.properties().priority().unwrap_or(0).min(max_priority),
             expires: lives.map_or(u64::MAX, |life| self.now + life),
+            cold: false,
         });
         if handed_over {
             self.serve();
@@ -264,7 +303,10 @@ impl Model {
     fn get(&mut self, no_ack: bool) {
         self.last_used = Some(self.now);
         self.expire();
-        let Some(at) = self.head() else { return self.said.push("got nothing".into()) };
+        let Some(at) = self.head() else {
+            let answer = if self.head_is_cold() { "not yet" } else { "got nothing" };
+            return self.said.push(answer.into());
+        };
         self.messages[at].place = if no_ack { Place::Gone } else { Place::Held(None) };
         let left = self.ready().count();
         self.said.push(format!("got {}, {left} left", self.shown(at)));
@@ -284,7 +326,7 @@ impl Model {
         let refused = |what| format!("PRECONDITION_FAILED - queue 'q' in vhost '/' {what}");
         if if_unused && !self.consumers.is_empty() {
             self.said.push(refused("in use"));
-        } else if if_empty && self.head().is_some() {
+        } else if if_empty && self.first().is_some() {
             self.said.push(refused("not empty"));
         } else {
             self.end(Deletion::Requested);
@@ -362,7 +404,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// Whatever it was declared with and whatever is asked of it, the queue does what the model
-    /// does, in the same order.
+    /// does, in the same order, also while messages are on their way to pages and back.
     #[test]
     fn the_queue_agrees_with_the_model((settings, steps) in any_history()) {
         let mut bench = Bench::with(|plain| *plain = settings.clone());
@@ -384,21 +426,55 @@ proptest! {
                     }
                 }
                 Step::Buffers => bench.queue.release_buffers(),
+                Step::Page(step) => page(step, &mut bench, &mut model)?,
                 Step::Other(command) => commands.push(command),
             }
             for command in commands {
                 prop_assert_eq!(bench.apply(command.clone()), model.apply(&command), "{:?}", command);
             }
-            let counts = bench.queue.counts();
-            prop_assert_eq!(counts.ready, model.ready().count() as u64);
-            prop_assert_eq!(counts.ready_bytes, model.ready_bytes());
-            prop_assert_eq!(counts.unacked, model.held() as u64);
-            prop_assert_eq!(counts.consumers as usize, model.consumers.len());
-            prop_assert_eq!(counts.retained_bytes == 0, counts.ready + counts.unacked == 0);
-            prop_assert_eq!(bench.queue.next_deadline(), model.due().map(Timestamp));
             if model.ended {
                 break;
             }
+            agree(&bench, &model)?;
         }
     }
+}
+
+/// Lets messages leave, or somebody carry out what the queue asked for.
+fn page(step: PageStep, bench: &mut Bench, model: &mut Model) -> Result<(), TestCaseError> {
+    match step {
+        PageStep::Out(size) => prop_assert!(bench.page_out(size).is_empty()),
+        PageStep::Written(at) => {
+            let ids = bench.written(at);
+            model.set_cold(&ids, true);
+        }
+        PageStep::Failed(at) => bench.failed(at),
+        PageStep::Read(at, lost) => {
+            let Some((ids, missing, said)) = bench.read(at, lost) else { return Ok(()) };
+            prop_assert_eq!((missing, said), model.loaded(&ids, lost));
+        }
+    }
+    Ok(())
+}
+
+/// What can be seen of the queue is what the model has.
+fn agree(bench: &Bench, model: &Model) -> Result<(), TestCaseError> {
+    let counts = bench.queue.counts();
+    prop_assert_eq!(counts.ready, model.ready().count() as u64);
+    prop_assert_eq!(counts.ready_bytes, model.ready_bytes());
+    prop_assert_eq!(counts.unacked, model.held() as u64);
+    prop_assert_eq!(counts.consumers as usize, model.consumers.len());
+    prop_assert_eq!(counts.here, model.here() as u64);
+    prop_assert_eq!(counts.retained_bytes == 0, counts.here == 0);
+    if model.head_is_cold() {
+        prop_assert!(model.consumers.is_empty() || bench.disk.is_reading(), "nobody reads");
+    } else {
+        prop_assert_eq!(bench.queue.next_deadline(), model.due().map(Timestamp));
+    }
+    // Nothing is kept for nothing, and nothing goes too early.
+    let alive = |id: &u64| model.messages[*id as usize - 1].place != Place::Gone;
+    for (page, ids) in bench.disk.pages() {
+        prop_assert!(ids.iter().any(alive), "{page:?} with {ids:?} is done");
+    }
+    Ok(())
 }

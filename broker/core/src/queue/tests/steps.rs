@@ -10,8 +10,9 @@ use proptest::sample::select;
 
 use crate::id::{ConsumerId, MessageId};
 use crate::message::sample;
+use crate::queue::tests::disk::PageStep;
 use crate::queue::tests::subscription;
-use crate::queue::{Command, DeadLetterTo, Kind, Overflow, Settings, Subscription};
+use crate::queue::{Command, DeadLetterTo, Kind, Overflow, PageSize, Settings, Subscription};
 
 /// One step. Subscriptions are numbered as they come; all else is aimed at small numbers.
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub(super) enum Step {
     Publish(Publish),
     Wait(u64),
     Buffers,
+    Page(PageStep),
     Other(Command),
 }
 
@@ -43,7 +45,8 @@ pub(super) fn publish(number: u64, what: &Publish) -> Command {
 }
 
 pub(super) fn any_history() -> impl Strategy<Value = (Settings, Vec<Step>)> {
-    (any_settings(), vec(any_step(), 0..80)).prop_map(|(settings, mut steps)| {
+    let steps = prop_oneof![vec(any_step(), 0..80), vec(any_step_of_a_backlog(), 0..120)];
+    (any_settings(), steps).prop_map(|(settings, mut steps)| {
         let mut consumers = 0;
         for step in &mut steps {
             match step {
@@ -142,6 +145,28 @@ fn any_step() -> impl Strategy<Value = Step> {
         8 => any_publish().prop_map(Step::Publish),
         3 => (0_u64..15).prop_map(Step::Wait),
         1 => Just(Step::Buffers),
+        2 => any_page_step().prop_map(Step::Page),
         18 => command.prop_map(Step::Other),
+    ]
+}
+
+/// More comes than goes, and pages are busy.
+fn any_step_of_a_backlog() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => any_publish().prop_map(Step::Publish),
+        8 => any_page_step().prop_map(Step::Page),
+        4 => any::<bool>().prop_map(|no_ack| Step::Other(Command::Get { no_ack })),
+        4 => any_step(),
+    ]
+}
+
+fn any_page_step() -> impl Strategy<Value = PageStep> {
+    let size = (1_usize..4, 1_usize..120);
+    let lost = prop::bool::weighted(0.05);
+    prop_oneof![
+        3 => size.prop_map(|(messages, bytes)| PageStep::Out(PageSize { messages, bytes })),
+        3 => (0_usize..4).prop_map(PageStep::Written),
+        1 => (0_usize..4).prop_map(PageStep::Failed),
+        3 => (0_usize..4, lost).prop_map(|(at, lost)| PageStep::Read(at, lost)),
     ]
 }
