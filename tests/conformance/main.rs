@@ -15,6 +15,7 @@ mod exchanges;
 mod handshake;
 mod hostile;
 mod lifetimes;
+mod overdue;
 mod policies;
 mod queues;
 mod refusals;

@@ -209,6 +209,7 @@ impl Task {
     /// Does everything there is to do, once.
     fn turn(&mut self) {
         self.now = clock::now();
+        self.session.tick(self.now);
         self.handle_events();
         if self.may_read() {
             self.read();

@@ -37,6 +37,8 @@ pub(crate) enum Event {
     Recorded,
     /// A login was checked: whether it was right.
     LoginChecked(bool),
+    /// A consumer has this many ms to acknowledge from now on.
+    TimeoutChanged(ConsumerId, Option<u64>),
     /// A consumer's queue has gone.
     ConsumerGone(ConsumerId),
     /// The node has again what it was short of: whoever was kept from publishing may go on.
@@ -64,9 +66,9 @@ pub(crate) enum Reply {
     /// To `Declared`.
     Counts(Counts),
     /// To `Subscribe`.
-    Subscribed,
+    Subscribed { timeout: Option<u64> },
     /// To `Get`.
-    Got { id: MessageId, redelivered: bool, message: Message, remaining: u64 },
+    Got { id: MessageId, redelivered: bool, message: Message, remaining: u64, timeout: Option<u64> },
     /// To `Get`, on an empty queue.
     GotNothing,
     /// To `Purge`.

@@ -52,7 +52,7 @@ fn consumer(connection: &mut Connection, no_ack: bool) -> ConsumerId {
     encode::method(&mut input, 1, basic::Consume { queue: "q", no_ack, ..Default::default() });
     let mut requests = Vec::new();
     connection.receive(&mut input, NOW, &mut requests);
-    connection.answer(Answer::Consuming { queue: QueueId(1) }, NOW, &mut requests);
+    connection.answer(Answer::Consuming { queue: QueueId(1), timeout: None }, NOW, &mut requests);
     match requests.pop() {
         Some(Request::Consume { subscription, .. }) => subscription.consumer,
         other => panic!("{other:?}"),

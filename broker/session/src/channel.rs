@@ -9,6 +9,7 @@
 
 pub(crate) mod confirms;
 pub(crate) mod content;
+pub(crate) mod timeouts;
 pub(crate) mod transaction;
 pub(crate) mod unacked;
 
@@ -19,6 +20,7 @@ use broker_core::name::Name;
 
 use crate::channel::confirms::Confirms;
 use crate::channel::content::Unfinished;
+use crate::channel::timeouts::Timeouts;
 use crate::channel::transaction::Transaction;
 use crate::channel::unacked::Unacked;
 use crate::connection::replies::Replies;
@@ -39,6 +41,8 @@ pub(crate) struct Channel {
     pub(crate) transaction: Option<Box<Transaction>>,
     /// What was delivered and not acknowledged.
     pub(crate) unacked: Unacked,
+    /// How long that may stay so, where it is limited.
+    pub(crate) timeouts: Option<Box<Timeouts>>,
     /// The prefetch of consumers to come; 0 is no limit.
     pub(crate) prefetch: u32,
     /// How many deliveries may be unacknowledged on the whole channel; 0 is no limit.
@@ -64,6 +68,7 @@ impl Channel {
             confirms: None,
             transaction: None,
             unacked: Unacked::default(),
+            timeouts: None,
             prefetch: 0,
             shared_prefetch: 0,
             held: VecDeque::new(),

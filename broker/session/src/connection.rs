@@ -9,6 +9,7 @@ mod frames;
 mod handshake;
 mod heartbeat;
 mod outcomes;
+mod overdue;
 mod publish;
 pub(crate) mod replies;
 mod topology;
@@ -104,6 +105,8 @@ pub struct Connection {
     vhost: Name,
     channels: HashMap<u16, Box<Channel>>,
     consumers: HashMap<ConsumerId, Consumer>,
+    /// Nothing is kept unacknowledged for too long before this moment.
+    overdue_from: Option<Timestamp>,
     /// Consumers that have used up half their window.
     thirsty: Vec<ConsumerId>,
     consumers_made: u64,
@@ -146,6 +149,7 @@ impl Connection {
             vhost: Name::new(""),
             channels: HashMap::new(),
             consumers: HashMap::new(),
+            overdue_from: None,
             thirsty: Vec::new(),
             consumers_made: 0,
             channels_made: 0,

@@ -224,6 +224,9 @@ pub enum Answer {
     Consuming {
         /// The queue.
         queue: QueueId,
+        /// How long it lets a client keep a delivery unacknowledged, in ms; none: for ever. Later on
+        /// [`Connection::set_timeout`](crate::Connection::set_timeout) tells of changes.
+        timeout: Option<u64>,
     },
     /// What is published to this address reaches the channel.
     AwaitingReplies {
@@ -242,6 +245,8 @@ pub enum Answer {
         message: Message,
         /// How many are left.
         remaining: u64,
+        /// How long the queue lets a client keep it unacknowledged, in ms; none: for ever.
+        timeout: Option<u64>,
     },
     /// There was no message to take.
     Empty,

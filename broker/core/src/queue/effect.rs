@@ -42,6 +42,8 @@ pub enum Effect {
     PageIn { page: PageNumber },
     /// Nothing of this page is needed any more.
     PageDone { page: PageNumber },
+    /// From now on the consumer has this many ms to acknowledge a delivery; none: as many as it likes.
+    TimeoutChanged { consumer: ConsumerId, timeout: Option<u64> },
     /// The queue is no more, nor needs its pages, and must not be used: take it out of the topology with
     /// `topology::Command::QueueGone`. Answer to `Delete`, or said unasked for auto-delete and expiry.
     Deleted { messages: u64, reason: Deletion },

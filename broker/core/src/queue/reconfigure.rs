@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::queue::settings::Settings;
-use crate::queue::{Effect, Queue};
+use crate::queue::{ConsumerView, Effect, Queue};
 use crate::time::Timestamp;
 
 // === impl Queue ===
@@ -23,6 +23,14 @@ impl Queue {
         let old = std::mem::replace(&mut self.settings, settings);
         if self.settings.expires != old.expires {
             self.touch(now);
+        }
+        let timeout = self.settings.consumer_timeout;
+        if timeout != old.consumer_timeout {
+            let changed = |consumer: ConsumerView<'_>| Effect::TimeoutChanged {
+                consumer: consumer.terms.consumer,
+                timeout,
+            };
+            effects.extend(self.consumers().map(changed));
         }
         self.expire_messages(now, effects);
         self.drop_excess(now, effects);

@@ -88,6 +88,9 @@ fn say(effect: &Effect) -> String {
             let reason = headers.get("x-last-death-reason").and_then(Value::as_str);
             format!("{} dead: {}", body(message), reason.unwrap())
         }
+        Effect::TimeoutChanged { consumer, timeout } => {
+            format!("{} has {timeout:?} to acknowledge", consumer.0)
+        }
         Effect::ConsumerGone { consumer } => format!("{} gone", consumer.0),
         Effect::Deleted { messages, reason } => format!("deleted with {messages}: {reason:?}"),
     }

@@ -40,6 +40,7 @@ impl Task {
             Event::Recorded => self.recorded(),
             Event::LoginChecked(right) => self.login_checked(right),
             Event::ConsumerGone(consumer) => self.session.cancelled(consumer, &mut self.requests),
+            Event::TimeoutChanged(consumer, timeout) => self.session.set_timeout(consumer, timeout),
             Event::Relieved => self.set_blocked(self.node.shortage().filter(|_| self.blocked)),
             Event::Stop => self.stop(),
             Event::Farewell => {
@@ -61,6 +62,8 @@ impl Task {
     pub(super) fn set_blocked(&mut self, shortage: Option<&'static str>) {
         let blocked = shortage.is_some();
         if blocked != self.blocked {
+            // Acknowledgements may lie unread behind what could not be taken.
+            self.session.not_listening(self.now);
             self.blocked = blocked;
             self.profile.blocked.store(blocked, Ordering::Relaxed);
             self.session.blocked(shortage);

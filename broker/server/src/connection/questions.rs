@@ -75,9 +75,9 @@ impl Task {
             Reply::Counts(counts) => {
                 Answer::Queue { name, messages: counts.ready, consumers: counts.consumers.into() }
             }
-            Reply::Subscribed => Answer::Consuming { queue },
-            Reply::Got { id, redelivered, message, remaining } => {
-                Answer::Got { queue, id, redelivered, message, remaining }
+            Reply::Subscribed { timeout } => Answer::Consuming { queue, timeout },
+            Reply::Got { id, redelivered, message, remaining, timeout } => {
+                Answer::Got { queue, id, redelivered, message, remaining, timeout }
             }
             Reply::GotNothing => Answer::Empty,
             Reply::Purged(messages) | Reply::Deleted(messages) => Answer::Removed { messages },

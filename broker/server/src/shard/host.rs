@@ -287,7 +287,7 @@ impl Host {
                     self.gone(id, reason);
                     self.promise(asker, Reply::Deleted(messages));
                 }
-                answer => self.answer(answer, asker),
+                answer => self.answer(id, answer, asker),
             }
         }
         self.effects = effects;
@@ -300,16 +300,21 @@ impl Host {
         self.account(id);
     }
 
-    fn answer(&mut self, effect: Effect, asker: Option<&Link>) {
+    fn answer(&mut self, queue: QueueId, effect: Effect, asker: Option<&Link>) {
+        let slot = self.queues.get(&queue);
+        let timeout = slot.and_then(|slot| slot.queue.settings().consumer_timeout);
         match effect {
-            Effect::Subscribed { .. } => reply(asker, Reply::Subscribed),
+            Effect::Subscribed { .. } => reply(asker, Reply::Subscribed { timeout }),
+            Effect::TimeoutChanged { consumer, timeout } => {
+                self.outboxes.tell(consumer, Event::TimeoutChanged(consumer, timeout));
+            }
             Effect::Refused(refusal) => reply(asker, Reply::Refused(refusal)),
             Effect::GotNothing => reply(asker, Reply::GotNothing),
             Effect::Purged { messages } => self.promise(asker, Reply::Purged(messages)),
             Effect::Got { id, redelivered, message, remaining } => {
                 self.tally.delivered += 1;
                 self.tally.redelivered += u64::from(redelivered);
-                reply(asker, Reply::Got { id, redelivered, message, remaining });
+                reply(asker, Reply::Got { id, redelivered, message, remaining, timeout });
             }
             _ => {}
         }

@@ -103,6 +103,14 @@ impl Outboxes {
         }
     }
 
+    /// Tells a consumer's connection something, after what is gathered for it.
+    pub(crate) fn tell(&mut self, consumer: ConsumerId, event: Event) {
+        if let Some(outbox) = self.place(consumer).and_then(|place| self.all[place].as_mut()) {
+            outbox.send();
+            outbox.link.send(event);
+        }
+    }
+
     fn place(&mut self, consumer: ConsumerId) -> Option<usize> {
         match self.last {
             Some((last, place)) if last == consumer => Some(place),

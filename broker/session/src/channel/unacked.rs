@@ -34,6 +34,18 @@ impl Unacked {
         self.entries.len() - self.holes
     }
 
+    /// Whether this delivery is unacknowledged.
+    pub(crate) fn holds(&self, tag: u64) -> bool {
+        let at = self.entries.binary_search_by_key(&tag, |(tag, _)| *tag);
+        at.is_ok_and(|at| self.entries[at].1.is_some())
+    }
+
+    /// The tags of what came from one queue, ascending.
+    pub(crate) fn of_queue(&self, queue: QueueId) -> impl Iterator<Item = u64> {
+        let from = move |held: &Option<Held>| held.is_some_and(|held| held.queue == queue);
+        self.entries.iter().filter(move |(_, held)| from(held)).map(|(tag, _)| *tag)
+    }
+
     /// The tag of a delivery that needs no acknowledgement.
     #[inline]
     pub(crate) fn tag(&mut self) -> u64 {

@@ -38,7 +38,13 @@ pub(crate) enum Reply {
     /// With `queue.purge-ok`.
     Purged { no_wait: bool },
     /// With `basic.consume-ok`, and from then on with deliveries.
-    Consume { consumer: ConsumerId, tag: Box<str>, no_ack: bool, no_wait: bool },
+    Consume {
+        consumer: ConsumerId,
+        tag: Box<str>,
+        no_ack: bool,
+        no_wait: bool,
+        timeout: Option<u64>,
+    },
     /// With `basic.consume-ok`, and from then on with replies.
     ConsumeReplies { consumer: ConsumerId, tag: Box<str>, no_wait: bool },
     /// With `basic.get-ok` or `basic.get-empty`.
@@ -52,6 +58,8 @@ impl Connection {
     /// with what was parked.
     pub fn answer(&mut self, answer: Answer, now: Timestamp, requests: &mut Vec<Request>) {
         self.times.at(now);
+        // What was parked until now may hold acknowledgements.
+        self.times.deafen(now);
         let Some(awaited) = self.awaited.take() else {
             return self.fail(Fault::internal("answer to no question"), (0, 0), requests);
         };
@@ -124,14 +132,18 @@ impl Connection {
                     self.send(number, queue::PurgeOk { message_count: clamp(messages) });
                 }
             }
-            (Reply::Consume { consumer, tag, no_ack, no_wait }, Answer::Consuming { queue }) => {
+            (
+                Reply::Consume { consumer, tag, no_ack, no_wait, timeout: own },
+                Answer::Consuming { queue, timeout },
+            ) => {
                 if !no_wait {
                     self.send(number, basic::ConsumeOk { consumer_tag: &tag });
                 }
                 let Some(channel) = self.channel(number) else { return Ok(()) };
                 channel.consumers.insert(tag.clone(), consumer);
                 let prefetch = channel.prefetch;
-                let subscribed = Consumer::new(number, tag, queue, no_ack, prefetch);
+                let subscribed =
+                    Consumer::new(number, tag, queue, no_ack, prefetch).with_timeouts(own, timeout);
                 self.consumers.insert(consumer, subscribed);
             }
             (
@@ -173,12 +185,20 @@ impl Connection {
     }
 
     fn got(&mut self, number: u16, no_ack: bool, answer: &Answer) {
-        let Answer::Got { queue, id, redelivered, message, remaining } = answer else { return };
+        let Answer::Got { queue, id, redelivered, message, remaining, timeout } = answer else {
+            return;
+        };
+        let now = self.times.now();
         let Some(channel) = self.channel(number) else { return };
         let delivery_tag = if no_ack {
             channel.unacked.tag()
         } else {
-            channel.unacked.hold(Held { queue: *queue, id: *id })
+            let tag = channel.unacked.hold(Held { queue: *queue, id: *id });
+            if let Some(timeout) = *timeout {
+                channel.watch(tag, timeout, now);
+                self.watch_until(timeout);
+            }
+            tag
         };
         self.send(
             number,
@@ -198,7 +218,7 @@ impl Connection {
 fn give_back(awaited: Awaited, answer: Answer, requests: &mut Vec<Request>) {
     let Awaited::Method { reply, .. } = awaited else { return };
     match (reply, answer) {
-        (Reply::Consume { consumer, .. }, Answer::Consuming { queue }) => {
+        (Reply::Consume { consumer, .. }, Answer::Consuming { queue, .. }) => {
             requests.push(Request::Unsubscribe { queue, consumer });
         }
         (Reply::ConsumeReplies { .. }, Answer::AwaitingReplies { address }) => {

@@ -175,8 +175,9 @@ impl Connection {
             priority: priority(&consume.arguments)?,
             window: self.settings.window,
         };
-        let reply =
-            Reply::Consume { consumer, tag, no_ack: consume.no_ack, no_wait: consume.no_wait };
+        let timeout = timeout(&consume.arguments)?;
+        let (no_ack, no_wait) = (consume.no_ack, consume.no_wait);
+        let reply = Reply::Consume { consumer, tag, no_ack, no_wait, timeout };
         let request = Request::Consume {
             queue,
             subscription: Box::new(subscription),
@@ -260,6 +261,21 @@ fn priority(arguments: &FieldTable) -> Result<i32, Fault> {
                 let detail = format_args!("invalid arg 'x-priority': {}", shown(value));
                 Fault::channel(ReplyCode::PreconditionFailed, detail)
             })
+        }
+    }
+}
+
+/// How long the consumer lets itself keep a delivery, in ms, from `x-consumer-timeout`; 0 is for ever.
+fn timeout(arguments: &FieldTable) -> Result<Option<u64>, Fault> {
+    match arguments.get("x-consumer-timeout") {
+        None => Ok(None),
+        Some(value) => {
+            let number = value.as_i64().and_then(|number| u64::try_from(number).ok());
+            let timeout = number.ok_or_else(|| {
+                let detail = format_args!("invalid arg 'x-consumer-timeout': {}", shown(value));
+                Fault::channel(ReplyCode::PreconditionFailed, detail)
+            })?;
+            Ok((timeout > 0).then_some(timeout))
         }
     }
 }

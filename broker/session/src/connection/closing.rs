@@ -144,6 +144,7 @@ impl Connection {
         }
         requeue(channel, &mut self.settling);
         channel.confirms = None;
+        channel.timeouts = None;
         if let Some(transaction) = channel.transaction.take() {
             self.uncommitted.give_back(&transaction);
             for (_, held, _) in transaction.settlements {

@@ -20,6 +20,10 @@ pub(crate) struct Consumer {
     pub(super) tag: Box<str>,
     /// Its own prefetch, without the channel's; 0 is no limit.
     pub(super) prefetch: u32,
+    /// The client's own limit on how long it may keep a delivery unacknowledged, in ms.
+    own_timeout: Option<u64>,
+    /// The limit that counts: the client's or the queue's.
+    pub(super) timeout: Option<u64>,
     /// Deliveries since the last grant.
     used: u32,
 }
@@ -35,7 +39,20 @@ impl Consumer {
         no_ack: bool,
         prefetch: u32,
     ) -> Self {
-        Self { channel, no_ack, queue, tag, prefetch, used: 0 }
+        let (own_timeout, timeout) = (None, None);
+        Self { channel, no_ack, queue, tag, prefetch, own_timeout, timeout, used: 0 }
+    }
+
+    /// The same with a time to acknowledge that its client asked for, and one that its queue has.
+    pub(super) fn with_timeouts(mut self, own: Option<u64>, queue: Option<u64>) -> Self {
+        self.own_timeout = own;
+        self.limit(queue);
+        self
+    }
+
+    /// Its queue has this limit.
+    pub(super) fn limit(&mut self, queue: Option<u64>) {
+        self.timeout = self.own_timeout.into_iter().chain(queue).min();
     }
 
     /// One delivery of `window` is used up; true when it is time to ask for more.
@@ -60,10 +77,16 @@ impl Connection {
             return;
         };
         let Some(channel) = self.channels.get_mut(&consumer.channel) else { return };
+        let mut watched = None;
         let delivery_tag = if consumer.no_ack {
             channel.unacked.tag()
         } else if channel.held.is_empty() && channel.has_room() {
-            channel.unacked.hold(Held { queue: delivery.queue, id: delivery.id })
+            let tag = channel.unacked.hold(Held { queue: delivery.queue, id: delivery.id });
+            if let Some(timeout) = consumer.timeout {
+                channel.watch(tag, timeout, self.times.now());
+                watched = Some(timeout);
+            }
+            tag
         } else {
             channel.held.push_back(delivery);
             return;
@@ -83,6 +106,9 @@ impl Connection {
         let number = consumer.channel;
         frames.write(self.output.scratch());
         self.write_body(number, message);
+        if let Some(timeout) = watched {
+            self.watch_until(timeout);
+        }
     }
 
     /// Counts a channel's held deliveries as used up: they go back to their queues while their

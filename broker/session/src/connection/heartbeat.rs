@@ -16,6 +16,8 @@ pub(super) struct Times {
     now: Timestamp,
     /// When bytes last came.
     heard: Timestamp,
+    /// When it was last seen to that nothing could come.
+    deaf: Timestamp,
     /// When it was last seen to that something is said.
     spoke: Timestamp,
     /// The output's count of bytes at that time.
@@ -28,7 +30,7 @@ pub(super) struct Times {
 
 impl Times {
     pub(super) fn new(now: Timestamp, deadline: Timestamp) -> Self {
-        Self { now, heard: now, spoke: now, said: 0, deadline: Some(deadline) }
+        Self { now, heard: now, deaf: now, spoke: now, said: 0, deadline: Some(deadline) }
     }
 
     /// So many bytes lie unread.
@@ -41,6 +43,20 @@ impl Times {
 
     pub(super) fn at(&mut self, now: Timestamp) {
         self.now = now;
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// When it was last seen to that nothing could come.
+    pub(super) fn deaf(&self) -> Timestamp {
+        self.deaf
+    }
+
+    /// Nothing can come, or could until now.
+    pub(super) fn deafen(&mut self, now: Timestamp) {
+        self.deaf = now;
     }
 
     /// Sets the deadline, in milliseconds from the latest moment known.
@@ -62,7 +78,7 @@ impl Connection {
             let silent = self.times.heard.after(interval * SILENT_INTERVALS);
             silent.min(self.times.spoke.after(interval / 2))
         });
-        beat.into_iter().chain(self.times.deadline).min()
+        beat.into_iter().chain(self.times.deadline).chain(self.overdue_from).min()
     }
 
     /// Acts on what is due: sends a heartbeat, or gives up on a client that is silent or too slow.
@@ -75,6 +91,7 @@ impl Connection {
         if self.times.deadline.is_some_and(|deadline| deadline <= now) {
             return self.finish(requests);
         }
+        self.close_overdue(now, requests);
         let Some(interval) = self.heartbeat_interval() else { return };
         // A parked connection is not read from, so silence says nothing about the client.
         if self.is_parked() {
@@ -97,6 +114,12 @@ impl Connection {
     /// says nothing about the client.
     pub fn not_listening(&mut self, now: Timestamp) {
         self.times.heard = now;
+        self.times.deafen(now);
+    }
+
+    /// Tells the time, which deliveries and the like count from.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.times.at(now);
     }
 
     fn heartbeat_interval(&self) -> Option<u64> {

@@ -5,6 +5,7 @@ mod channels;
 mod consuming;
 mod faults;
 mod handshake;
+mod overdue;
 mod publishing;
 mod replies;
 mod silence;
@@ -105,7 +106,7 @@ impl Driver {
         let Some(Request::Consume { subscription, .. }) = self.requests.pop() else {
             panic!("no request to consume");
         };
-        self.answer(Answer::Consuming { queue: QUEUE });
+        self.answer(Answer::Consuming { queue: QUEUE, timeout: None });
         subscription.consumer
     }
 

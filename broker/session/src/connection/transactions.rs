@@ -62,6 +62,10 @@ impl Connection {
         if let Some(channel) = self.channel(number) {
             let settlements = transaction.settlements.into_iter();
             channel.unacked.put_back(settlements.map(|(tag, held, _)| (tag, held)));
+            if channel.timeouts.is_some() {
+                // Some of it may have been out for too long.
+                self.overdue_from = Some(self.times.now());
+            }
         }
         self.send(number, tx::RollbackOk {});
         Ok(())

@@ -355,6 +355,13 @@ impl Model {
         if self.settings.expires != settings.expires {
             self.last_used = Some(self.now);
         }
+        let timeout = settings.consumer_timeout;
+        if self.settings.consumer_timeout != timeout {
+            let mut ids: Vec<_> =
+                self.consumers.iter().map(|other| other.terms.consumer.0).collect();
+            ids.sort_unstable();
+            self.said.extend(ids.iter().map(|id| format!("{id} has {timeout:?} to acknowledge")));
+        }
         self.settings = settings.clone();
         self.expire();
         self.drop_excess();

@@ -75,14 +75,19 @@ fn any_settings() -> impl Strategy<Value = Settings> {
     let limits = (weighted(0.3, 0_u64..6), weighted(0.2, 0_u64..40));
     let overflows = [Overflow::DropHead, Overflow::RejectPublish, Overflow::RejectPublishDlx];
     let rest = (any::<bool>(), select(vec![0_u8, 0, 1, 4]), weighted(0.3, 0_u32..3));
-    let odd = (prop::bool::weighted(0.2), prop::bool::weighted(0.3), any::<bool>());
+    let odd = (
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.3),
+        any::<bool>(),
+        weighted(0.2, 1_u64..3),
+    );
     (lives, limits, select(overflows.to_vec()), rest, odd).prop_map(
         |(
             (expires, ttl),
             (length, bytes),
             overflow,
             (dead, priority, limit),
-            (auto, single, quorum),
+            (auto, single, quorum, consumer_timeout),
         )| {
             Settings {
                 auto_delete: auto,
@@ -97,6 +102,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 max_priority: priority,
                 single_active: single,
                 delivery_limit: limit,
+                consumer_timeout,
                 ..Settings::new("/".into(), "q".into())
             }
         },

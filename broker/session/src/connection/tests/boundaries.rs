@@ -95,7 +95,7 @@ fn run(packets: &[&[u8]]) -> (Vec<String>, Vec<u8>) {
                 match request {
                     Request::Consume { subscription, .. } => {
                         consumers.push(subscription.consumer);
-                        answer = Some(Answer::Consuming { queue: QUEUE });
+                        answer = Some(Answer::Consuming { queue: QUEUE, timeout: None });
                     }
                     Request::Get { .. } => {
                         ids += 1;
@@ -125,7 +125,7 @@ fn run(packets: &[&[u8]]) -> (Vec<String>, Vec<u8>) {
 
 fn got(id: u64) -> Answer {
     let (id, message) = (MessageId(id), message("e", "k", b"got"));
-    Answer::Got { queue: QUEUE, id, redelivered: false, message, remaining: 0 }
+    Answer::Got { queue: QUEUE, id, redelivered: false, message, remaining: 0, timeout: None }
 }
 
 /// Notes a request; settled messages one by one, for how many go together is a matter of packets.

@@ -118,6 +118,7 @@ fn an_answer_that_comes_too_late_is_given_back() {
         redelivered: false,
         message: super::message("", "q", b"x"),
         remaining: 0,
+        timeout: None,
     });
     assert_eq!(driver.asked(), ["closed", "requeue [4]"]);
 }

@@ -118,6 +118,7 @@ fn a_message_is_got_or_there_is_none() {
         redelivered: true,
         message: message("e", "k", b"got"),
         remaining: 2,
+        timeout: None,
     });
     driver.send(1, basic::Get { queue: "q", no_ack: false });
     driver.answer(Answer::Empty);
@@ -167,7 +168,7 @@ fn queues_are_told_the_lower_prefetch() {
         driver.send(1, basic::Consume { queue: "q", ..Default::default() });
         let Some(Request::Consume { subscription, .. }) = driver.requests.pop() else { panic!() };
         assert_eq!(subscription.prefetch, told, "own {own}, shared {shared}");
-        driver.answer(Answer::Consuming { queue: QUEUE });
+        driver.answer(Answer::Consuming { queue: QUEUE, timeout: None });
         driver.send(1, qos(1, false));
         assert_eq!(driver.asked(), [""; 0], "only consumers to come");
         driver.send(1, qos(2, true));
@@ -235,6 +236,7 @@ fn acknowledging_what_came_in_turn_from_many_queues_is_linear() {
             redelivered: false,
             message: message("", "q", b""),
             remaining: 0,
+            timeout: None,
         });
         let written = driver.connection.output().remaining();
         driver.connection.output().advance(written);
