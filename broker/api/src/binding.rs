@@ -30,4 +30,17 @@ pub struct Binding {
     /// Arguments, which a headers exchange matches on. Part of the binding's identity.
     #[serde(default)]
     pub arguments: Arguments,
+    /// Names the binding among those between the same two, in paths.
+    #[serde(default)]
+    pub properties_key: String,
+}
+
+/// What `POST /api/bindings/{vhost}/e/{source}/q/{queue}` and `…/e/{exchange}` take.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BindingDeclaration {
+    /// The routing key or pattern.
+    pub routing_key: String,
+    /// Arguments.
+    pub arguments: Arguments,
 }

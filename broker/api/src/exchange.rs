@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::Arguments;
+use crate::lenient;
 
 /// An exchange as it was declared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,4 +36,32 @@ pub struct Exchange {
     /// What both policies say together.
     #[serde(default)]
     pub effective_policy_definition: Arguments,
+}
+
+/// What `PUT /api/exchanges/{vhost}/{name}` takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExchangeDeclaration {
+    /// `direct`, `fanout`, `topic`, `headers` and what else there is.
+    #[serde(rename = "type", default = "direct")]
+    pub kind: String,
+    /// Whether it outlives a restart of the broker.
+    #[serde(default = "yes", deserialize_with = "lenient::flag")]
+    pub durable: bool,
+    /// Whether it goes when the last binding from it goes.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub auto_delete: bool,
+    /// Whether clients may not publish to it.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub internal: bool,
+    /// Its arguments.
+    #[serde(default)]
+    pub arguments: Arguments,
+}
+
+fn direct() -> String {
+    "direct".to_owned()
+}
+
+fn yes() -> bool {
+    true
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::Arguments;
+use crate::lenient;
 
 /// A queue, as it was declared and as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,4 +69,22 @@ pub struct Queue {
     /// Warren's addition: differs for a queue that was deleted and declared again.
     #[serde(default)]
     pub incarnation: u64,
+}
+
+/// What `PUT /api/queues/{vhost}/{name}` takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueDeclaration {
+    /// Whether it outlives a restart of the broker.
+    #[serde(default = "yes", deserialize_with = "lenient::flag")]
+    pub durable: bool,
+    /// Whether it goes when its last consumer goes.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub auto_delete: bool,
+    /// Its arguments.
+    #[serde(default)]
+    pub arguments: Arguments,
+}
+
+fn yes() -> bool {
+    true
 }

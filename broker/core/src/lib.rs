@@ -14,10 +14,12 @@
 //!                                Queue ──▶ queue::Effect (deliver, dead-letter, …)
 //! ```
 
+pub mod access;
 mod arguments;
 pub mod id;
 pub mod message;
 pub mod name;
+pub mod pattern;
 pub mod policy;
 pub mod queue;
 pub mod refusal;
@@ -25,6 +27,7 @@ pub mod routing;
 pub mod time;
 pub mod topology;
 
+pub use crate::access::{Access, Actor};
 pub use crate::id::{ConnectionId, ConsumerId, MessageId, QueueId};
 pub use crate::message::Message;
 pub use crate::name::Name;

@@ -12,7 +12,7 @@ use imbl::shared_ptr::DefaultSharedPtr;
 /// A name that many places hold on to; cloning counts a reference and copies nothing.
 ///
 /// At most 255 bytes where it came from an AMQP short string. Ordered by bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
 /// Values by name, persistent: a copy is cheap and shares what does not change. Its order is

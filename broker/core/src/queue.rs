@@ -52,7 +52,7 @@ use hashbrown::HashMap;
 
 use crate::id::{ConsumerId, MessageId};
 use crate::message::Message;
-pub(crate) use crate::queue::arguments::{COMPARED, KIND};
+pub(crate) use crate::queue::arguments::{COMPARED, DEAD_LETTER_EXCHANGE, KIND};
 pub use crate::queue::changes::{Changes, Entered, Purged, Remembered};
 pub use crate::queue::command::{Command, Subscription};
 use crate::queue::consumers::Consumers;

@@ -1,4 +1,4 @@
-//! The topology: vhosts, their exchanges and queues, and the bindings between them.
+//! The topology: vhosts, their exchanges and queues, the bindings between them, and who may use them.
 //!
 //! Changes go through [`Topology::apply`], one at a time; everybody else works on a
 //! [`Topology::snapshot`], which costs a reference count to take and never changes.
@@ -13,6 +13,7 @@ mod binding;
 mod command;
 mod exchange;
 mod policies;
+mod properties;
 mod queue;
 mod routes;
 mod vhost;
@@ -25,7 +26,9 @@ use crate::refusal::Refusal;
 pub use crate::topology::command::{
     Binding, Command, DeclareExchange, DeclareQueue, Destination, Outcome,
 };
+pub(crate) use crate::topology::exchange::ALTERNATE;
 pub use crate::topology::exchange::{Exchange, ExchangeKind};
+pub use crate::topology::properties::{VhostLimits, VhostProperties};
 pub use crate::topology::queue::QueueRecord;
 pub use crate::topology::routes::Routes;
 pub use crate::topology::vhost::Vhost;
@@ -64,11 +67,22 @@ impl Topology {
                 Ok(Outcome::Done { changed: self.routes.create_vhost(vhost) })
             }
             Command::DeleteVhost { vhost } => Ok(self.delete_vhost(&vhost)),
+            Command::DescribeVhost { vhost, properties } => {
+                let changed = self.vhost_mut(&vhost)?.set_properties(properties);
+                Ok(Outcome::Done { changed })
+            }
+            Command::LimitVhost { vhost, limits } => {
+                let changed = self.vhost_mut(&vhost)?.set_limits(limits);
+                Ok(Outcome::Done { changed })
+            }
+            Command::Access(command) => {
+                Ok(Outcome::Done { changed: self.routes.access_mut().apply(command) })
+            }
             Command::DeclareExchange(wanted) => self.declare_exchange(wanted),
             Command::DeleteExchange { vhost, name, if_unused } => {
                 self.delete_exchange(&vhost, &name, if_unused)
             }
-            Command::DeclareQueue(wanted) => self.declare_queue(wanted),
+            Command::DeclareQueue(wanted) => self.declare_queue(wanted, true),
             Command::QueueGone { vhost, name, id } => Ok(self.queue_gone(&vhost, &name, id)),
             Command::Bind(binding, connection) => self.bind(binding, connection),
             Command::Unbind(binding, connection) => self.unbind(binding, connection),
@@ -81,12 +95,17 @@ impl Topology {
     /// Carries out a command once more that was carried out and recorded in the past.
     ///
     /// Only what lasts is recorded, so here an auto-delete exchange may lose its last binding though
-    /// it had others then. It stays: had it gone, its deletion would have been recorded too.
+    /// it had others then. It stays: had it gone, its deletion would have been recorded too. And a queue
+    /// that was declared stays declared, whatever limit was set since.
     ///
     /// # Errors
     ///
     /// As for [`Topology::apply`].
     pub fn replay(&mut self, command: Command) -> Result<Outcome, Refusal> {
+        let command = match command {
+            Command::DeclareQueue(wanted) => return self.declare_queue(wanted, false),
+            command => command,
+        };
         let vhost = match &command {
             Command::DeleteExchange { vhost, .. } | Command::QueueGone { vhost, .. } => vhost,
             Command::Unbind(binding, _) => &binding.vhost,
@@ -107,6 +126,7 @@ impl Topology {
         let Some(vhost) = self.routes.remove_vhost(name) else {
             return Outcome::Done { changed: false };
         };
+        self.routes.access_mut().forget_vhost(name);
         self.owned.retain(|_, queues| {
             queues.retain(|(vhost, _)| vhost != name);
             !queues.is_empty()

@@ -41,9 +41,25 @@ pub struct Args {
     pub cluster_name: String,
 
     /// Directory with the files `username` and `password` (plain, or an argon2 PHC string), as a
-    /// mounted Secret has them. Read again when they change. Replaces the user guest.
+    /// mounted Secret has them. Read again when they change. That user may do everything, and hides one
+    /// of the same name that the node knows.
     #[arg(long, env = "WARREN_CREDENTIALS_DIR", value_name = "DIR")]
     pub credentials_dir: Option<PathBuf>,
+
+    /// Name of the user that is made when the node knows none, an administrator who may do everything.
+    /// Not with --credentials-dir.
+    #[arg(long, env = "WARREN_DEFAULT_USER", value_name = "NAME", default_value = "guest")]
+    pub default_user: String,
+
+    /// Its password. Better set by the environment, where other users of the machine do not see it.
+    #[arg(
+        long,
+        env = "WARREN_DEFAULT_PASS",
+        value_name = "PASSWORD",
+        default_value = "guest",
+        hide_env_values = true
+    )]
+    pub default_pass: String,
 
     /// Lets the user guest log in from other machines too. Only for closed networks.
     #[arg(long, env = "WARREN_ALLOW_GUEST_REMOTE")]

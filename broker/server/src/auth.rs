@@ -1,86 +1,130 @@
 //! Who may log in.
 //!
-//! Without `--credentials-dir` there is the user guest with the password guest, and only from
-//! loopback. With it there is the one user that the directory names, as a mounted Secret does; the
-//! files are read again when they change, so rotating the Secret needs no restart.
+//! The users in the node's metadata, and before them the one user whom `--credentials-dir` names, as a
+//! mounted Secret does: it may do anything, is not in the metadata, and hides a user of the same name
+//! there. Its files are read again when they change, so rotating the Secret needs no restart. The user
+//! guest comes from loopback only unless `--allow-guest-remote` is given.
 //!
 //! Secrets are compared in constant time and never logged. A wrong user costs as much as a wrong
 //! password.
 
 mod credentials;
+pub(crate) mod password;
+mod proven;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use broker_core::access::{Access, Actor, Password};
+
 pub(crate) use crate::auth::credentials::Error;
-use crate::auth::credentials::{Credentials, Watched};
+use crate::auth::credentials::Watched;
+use crate::auth::proven::Proven;
 use crate::lock::lock;
+
+/// The user that comes from loopback only.
+const GUEST: &str = "guest";
 
 /// Decides on logins.
 #[derive(Debug)]
 pub(crate) struct Authenticator {
-    source: Source,
+    /// The user that a directory names.
+    directory: Option<Mutex<Watched>>,
+    guest_remote: bool,
+    proven: Proven,
 }
 
-#[derive(Debug)]
-enum Source {
-    /// guest/guest; `remote` lifts the restriction to loopback.
-    Guest { user: Credentials, remote: bool },
-    /// The user that a directory names.
-    Directory(Mutex<Watched>),
+/// Somebody who wants to be let in.
+pub(crate) struct Claim {
+    pub(crate) user: String,
+    pub(crate) secret: Vec<u8>,
+    /// Where it comes from.
+    pub(crate) peer: IpAddr,
+}
+
+/// What can be said at once.
+pub(crate) enum Verdict {
+    /// Who it is, or nobody who may come in.
+    Known(Option<Actor>),
+    /// It takes a slow hash to find out.
+    Slow(Check),
+}
+
+/// A claim that is to be checked, with what it has to be checked against.
+pub(crate) struct Check {
+    claim: Claim,
+    actor: Actor,
+    password: Option<Password>,
 }
 
 // === impl Authenticator ===
 
 impl Authenticator {
-    /// With the user of `directory`, or guest when there is none.
+    /// With the user of `directory`, if there is one, before all others.
     ///
     /// # Errors
     ///
     /// When the directory does not hold readable credentials: better now than at the first login.
     pub(crate) fn new(directory: Option<PathBuf>, guest_remote: bool) -> Result<Self, Error> {
-        let source = match directory {
-            Some(directory) => Source::Directory(Mutex::new(Watched::open(directory)?)),
-            None => {
-                Source::Guest { user: Credentials::new("guest", "guest"), remote: guest_remote }
-            }
-        };
-        Ok(Self { source })
+        let directory = directory.map(Watched::open).transpose()?.map(Mutex::new);
+        Ok(Self { directory, guest_remote, proven: Proven::new() })
     }
 
-    /// Whether `password` proves that this is `user`, who may come from `peer`.
-    ///
-    /// Takes tens of milliseconds when the stored password is hashed: call it where that is no harm.
-    pub(crate) fn admits(&self, user: &str, password: &[u8], peer: IpAddr) -> bool {
-        match &self.source {
-            Source::Guest { user: guest, remote } => {
-                guest.admit(user, password) & (*remote || is_loopback(peer))
-            }
-            Source::Directory(watched) => {
-                let credentials = lock(watched).current();
-                credentials.admit(user, password)
-            }
-        }
+    /// The user whom the credentials directory names now.
+    pub(crate) fn named_by_directory(&self) -> Option<String> {
+        let credentials = lock(self.directory.as_ref()?).current();
+        Some(credentials.user().to_owned())
     }
 
-    /// Whether there is a user of this name who may come from `peer`; for clients that have proved
-    /// otherwise who they are.
-    pub(crate) fn knows(&self, user: &str, peer: IpAddr) -> bool {
-        match &self.source {
-            Source::Guest { user: guest, remote } => {
-                guest.is_of(user) && (*remote || is_loopback(peer))
+    /// Judges a claim if that is quick, as it is for whoever was let in before.
+    pub(crate) fn judge(&self, access: &Access, claim: Claim) -> Verdict {
+        if let Some(directory) = &self.directory {
+            let credentials = lock(directory).current();
+            if credentials.is_of(&claim.user) {
+                let actor = Actor { name: claim.user.as_str().into(), unlimited: true };
+                return match credentials.hashed() {
+                    Some(password) => self.recall(claim, actor, Some(password.clone())),
+                    None => Verdict::Known(credentials.is_plain(&claim.secret).then_some(actor)),
+                };
             }
-            Source::Directory(watched) => lock(watched).current().is_of(user),
         }
+        let actor = Actor::new(&claim.user);
+        let password = access.user(&claim.user).and_then(|user| user.password.clone());
+        self.recall(claim, actor, password)
     }
 
-    /// Whether checking a login is slow, because the stored password is hashed.
-    pub(crate) fn is_slow(&self) -> bool {
-        match &self.source {
-            Source::Guest { .. } => false,
-            Source::Directory(watched) => lock(watched).current().is_hashed(),
+    /// Who it is that was verified by other means, as by a certificate; nobody if there is no such user.
+    pub(crate) fn vouched(&self, access: &Access, user: &str, peer: IpAddr) -> Option<Actor> {
+        let unlimited = self.named_by_directory().is_some_and(|name| name == user);
+        let known = unlimited || (access.user(user).is_some() && self.may_come(user, peer));
+        known.then(|| Actor { name: user.into(), unlimited })
+    }
+
+    /// Judges the rest. Takes tens of milliseconds: call it where that is no harm.
+    pub(crate) fn check(&self, check: Check) -> Option<Actor> {
+        let Check { claim, actor, password } = check;
+        let right = password::is_right(password.as_ref(), &claim.secret);
+        if let Some(password) = password.as_ref().filter(|_| right) {
+            self.proven.learn(&claim.user, password, &claim.secret);
         }
+        let may_come = actor.unlimited || self.may_come(&claim.user, claim.peer);
+        (right && may_come).then_some(actor)
+    }
+
+    fn recall(&self, claim: Claim, actor: Actor, password: Option<Password>) -> Verdict {
+        let known = password
+            .as_ref()
+            .is_some_and(|password| self.proven.knows(&claim.user, password, &claim.secret));
+        if !known {
+            return Verdict::Slow(Check { claim, actor, password });
+        }
+        let may_come = actor.unlimited || self.may_come(&claim.user, claim.peer);
+        Verdict::Known(may_come.then_some(actor))
+    }
+
+    fn may_come(&self, user: &str, peer: IpAddr) -> bool {
+        user != GUEST || self.guest_remote || is_loopback(peer)
     }
 }
 
@@ -90,53 +134,4 @@ fn is_loopback(address: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn guest_comes_from_loopback_only() {
-        #[rustfmt::skip]
-        let cases = [
-            ("guest", "guest", "127.0.0.1",        false, true),
-            ("guest", "guest", "127.9.9.9",        false, true),
-            ("guest", "guest", "::1",              false, true),
-            ("guest", "guest", "::ffff:127.0.0.1", false, true),
-            ("guest", "guest", "10.0.0.1",         false, false),
-            ("guest", "guest", "10.0.0.1",         true,  true),
-            ("guest", "wrong", "127.0.0.1",        false, false),
-            ("Guest", "guest", "127.0.0.1",        false, false),
-            ("guest", "",      "127.0.0.1",        false, false),
-        ];
-        for (user, password, peer, remote, expected) in cases {
-            let auth = Authenticator::new(None, remote).unwrap();
-            let admitted = auth.admits(user, password.as_bytes(), peer.parse().unwrap());
-            assert_eq!(admitted, expected, "{user} from {peer}");
-        }
-    }
-
-    #[test]
-    fn a_directory_replaces_guest_and_is_read_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let write = |user: &str, password: &str| {
-            std::fs::write(directory.path().join("username"), user).unwrap();
-            std::fs::write(directory.path().join("password"), password).unwrap();
-        };
-        write("app\n", "first\n");
-        let auth = Authenticator::new(Some(directory.path().to_owned()), false).unwrap();
-        let peer: IpAddr = "10.0.0.1".parse().unwrap();
-        assert!(!auth.admits("guest", b"guest", "127.0.0.1".parse().unwrap()));
-        assert!(auth.admits("app", b"first", peer));
-        write("app", "the second");
-        assert!(!auth.admits("app", b"first", peer));
-        assert!(auth.admits("app", b"the second", peer));
-        std::fs::remove_file(directory.path().join("password")).unwrap();
-        assert!(auth.admits("app", b"the second", peer), "the last good ones hold");
-    }
-
-    #[test]
-    fn a_directory_without_credentials_is_refused_at_the_start() {
-        let directory = tempfile::tempdir().unwrap();
-        let error = Authenticator::new(Some(directory.path().to_owned()), false).unwrap_err();
-        assert!(error.to_string().contains("username"), "{error}");
-    }
-}
+mod tests;

@@ -17,6 +17,7 @@ mod budget;
 mod events;
 mod login;
 mod outgoing;
+mod permissions;
 mod publish;
 mod questions;
 mod replies;
@@ -44,6 +45,7 @@ use tokio::time::{Instant, Sleep};
 use crate::clock;
 use crate::connection::budget::{Budget, Unwritten};
 use crate::connection::outgoing::Outgoing;
+use crate::connection::permissions::Permissions;
 use crate::connection::publish::Refused;
 use crate::connection::questions::Open;
 use crate::connection::replies::Inbox;
@@ -81,6 +83,7 @@ struct Task {
     /// Whether the session was answered and has to go on with what was parked.
     answered: bool,
     refused: Refused,
+    permissions: Permissions,
     /// Virtual host in use; empty before.
     vhost: Name,
     /// Whether the client published while the node was out of memory, and so is not read from.
@@ -136,6 +139,7 @@ impl Task {
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
+            entered: AtomicBool::new(false),
         });
         if !node.registry.add(Arc::clone(&profile)) {
             return Ok(None);
@@ -153,6 +157,7 @@ impl Task {
             recording: None,
             answered: false,
             refused: Refused::default(),
+            permissions: Permissions::default(),
             vhost: Name::new(""),
             blocked: false,
             farewells: None,
@@ -211,6 +216,7 @@ impl Task {
         self.now = clock::now();
         self.session.tick(self.now);
         self.handle_events();
+        self.refresh_permissions();
         if self.may_read() {
             self.read();
         } else {
@@ -288,14 +294,9 @@ impl Task {
         }
     }
 
-    /// The node stops: tells the client so.
-    fn stop(&mut self) {
-        let requests = &mut self.requests;
-        self.session.close(
-            ReplyCode::ConnectionForced,
-            "broker forced connection closure",
-            requests,
-        );
+    /// Closes the connection though the client did nothing wrong, and tells it why.
+    fn close(&mut self, reason: &str) {
+        self.session.close(ReplyCode::ConnectionForced, reason, &mut self.requests);
     }
 
     /// The socket is of no more use.

@@ -46,15 +46,12 @@ pub(crate) struct Changed {
 // === impl Directory ===
 
 impl Directory {
-    /// With what the store remembers, and the default vhost `/`.
+    /// With what the store remembers.
     pub(crate) fn new(store: Arc<Store>, topology: Topology, next_queue: u64) -> Self {
         let routes = ArcSwap::from_pointee(topology.snapshot());
         let next_queue = AtomicU64::new(next_queue);
         let state = Mutex::new(State { topology, recorded: Position::ZERO });
-        let directory = Self { store, state, routes, next_queue };
-        // Creating a vhost is never refused.
-        let _ = directory.change(Command::CreateVhost { vhost: "/".into() }, |_| {});
-        directory
+        Self { store, state, routes, next_queue }
     }
 
     /// The topology of this moment.
@@ -143,7 +140,10 @@ fn is_lasting(routes: &Routes, command: &Command) -> bool {
         Command::CreateVhost { .. }
         | Command::DeleteVhost { .. }
         | Command::SetPolicy { .. }
-        | Command::DeletePolicy { .. } => true,
+        | Command::DeletePolicy { .. }
+        | Command::DescribeVhost { .. }
+        | Command::LimitVhost { .. }
+        | Command::Access(_) => true,
         Command::DeclareExchange(exchange) => exchange.durable && !exchange.passive,
         Command::DeclareQueue(queue) => queue.durable && !queue.exclusive && !queue.passive,
         Command::DeleteExchange { vhost, name, .. } => {

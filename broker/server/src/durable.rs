@@ -15,6 +15,7 @@
 //! - A message is gone from the log's view only by number, so replaying twice changes nothing.
 //! - A log file is given up only when the snapshot, synced, says that it is not needed.
 
+pub(crate) mod access_record;
 pub(crate) mod contents;
 pub(crate) mod housekeeping;
 pub(crate) mod inventory;

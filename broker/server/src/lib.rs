@@ -18,6 +18,7 @@ mod auth;
 mod clock;
 mod connection;
 mod data_dir;
+mod defaults;
 mod directory;
 mod durable;
 mod grant;

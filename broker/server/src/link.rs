@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use broker_core::access::Actor;
 use broker_core::id::{ConnectionId, ConsumerId, MessageId};
 use broker_core::message::Message;
 use broker_core::queue::Counts;
@@ -35,8 +36,8 @@ pub(crate) enum Event {
     Reply(Reply),
     /// The change of the topology that it waits for survives a crash.
     Recorded,
-    /// A login was checked: whether it was right.
-    LoginChecked(bool),
+    /// A login was checked: who it is, or nobody who may come in.
+    LoginChecked(Option<Actor>),
     /// A consumer has this many ms to acknowledge from now on.
     TimeoutChanged(ConsumerId, Option<u64>),
     /// A consumer's queue has gone.
@@ -45,6 +46,8 @@ pub(crate) enum Event {
     Relieved,
     /// The node stops.
     Stop,
+    /// Somebody wants the connection closed, for this reason.
+    Close(Arc<str>),
     /// Nothing that was under way to the connection from one shard comes any more.
     Farewell,
 }

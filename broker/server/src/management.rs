@@ -1,30 +1,38 @@
 //! The management API and the health probes over HTTP, and the metrics on a port of their own.
 //!
-//! Read-only: topology is changed over AMQP. Everything under `/api` asks for the credentials that
-//! AMQP asks for, and keeps guest to loopback likewise. The contract is the crate `broker-api`.
+//! Everything under `/api` asks for the credentials that AMQP asks for, of a user with one of
+//! RabbitMQ's management tags. What changes something is answered once it survives a crash. The
+//! contract is the crate `broker-api`.
 
+mod asking;
 mod carrier;
+mod declaring;
+mod failed;
+mod guard;
 mod json;
+mod limits;
 mod node;
 mod objects;
 mod patience;
+mod payload;
+mod permissions;
 mod policies;
+mod users;
+mod vhosts;
+mod writing;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use broker_api::Failure;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::routing::{delete, get, post, put};
 use broker_core::policy::Rank;
 use tokio::net::TcpListener;
 
+use crate::management::failed::Failed;
 use crate::management::patience::{Limited, Peer};
 use crate::node::Node;
 use crate::tls::Tls;
@@ -35,33 +43,25 @@ const MOST_CONNECTIONS: usize = 256;
 /// How long a client may take to send a request, or be silent after an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+type Routes = Router<Arc<Node>>;
+
 /// Serves the management API and the probes, over TLS if there is one.
 pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener, tls: Option<Arc<Tls>>) {
-    let api = Router::new()
-        .route("/overview", get(node::overview))
-        .route("/whoami", get(node::whoami))
-        .route("/connections", get(node::connections))
-        .route("/vhosts", get(objects::vhosts))
-        .route("/vhosts/{vhost}", get(objects::vhost))
-        .route("/queues", get(objects::queues))
-        .route("/queues/{vhost}", get(objects::queues_of))
-        .route("/queues/{vhost}/{name}", get(objects::queue))
-        .route("/queues/{vhost}/{name}/bindings", get(objects::bindings_to_queue))
-        .route("/exchanges", get(objects::exchanges))
-        .route("/exchanges/{vhost}", get(objects::exchanges_of))
-        .route("/exchanges/{vhost}/{name}", get(objects::exchange))
-        .route("/exchanges/{vhost}/{name}/bindings/source", get(objects::bindings_from))
-        .route("/exchanges/{vhost}/{name}/bindings/destination", get(objects::bindings_to_exchange))
-        .route("/bindings", get(objects::bindings))
-        .route("/bindings/{vhost}", get(objects::bindings_of))
-        .route("/policies", policies::everywhere(Rank::User))
-        .route("/policies/{vhost}", policies::in_vhost(Rank::User))
-        .route("/policies/{vhost}/{name}", policies::one(Rank::User))
-        .route("/operator-policies", policies::everywhere(Rank::Operator))
-        .route("/operator-policies/{vhost}", policies::in_vhost(Rank::Operator))
-        .route("/operator-policies/{vhost}/{name}", policies::one(Rank::Operator))
-        .fallback(async || failure(StatusCode::NOT_FOUND, "not_found", "no such resource"))
-        .layer(middleware::from_fn_with_state(Arc::clone(&node), guard));
+    let local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let mut api = node_routes()
+        .merge(object_routes())
+        .merge(access_routes())
+        .merge(policy_routes())
+        .fallback(async || Failed::new(StatusCode::NOT_FOUND, "not_found", "no such resource"))
+        .method_not_allowed_fallback(async || {
+            let reason = "the resource is there, and this method is not for it";
+            Failed::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", reason)
+        })
+        .layer(DefaultBodyLimit::max(payload::LARGEST))
+        .layer(middleware::from_fn_with_state(Arc::clone(&node), guard::guard));
+    if local {
+        api = api.layer(middleware::from_fn(guard::only_by_loopback_names));
+    }
     let router = Router::new()
         .route("/health/live", get(node::live))
         .route("/health/ready", get(node::ready))
@@ -77,80 +77,86 @@ pub(crate) async fn serve_metrics(node: Arc<Node>, listener: TcpListener) {
     run(listener, None, router).await;
 }
 
+/// The node itself and who is connected to it.
+fn node_routes() -> Routes {
+    Router::new()
+        .route("/overview", get(node::overview))
+        .route("/whoami", get(node::whoami))
+        .route("/connections", get(node::connections))
+        .route("/connections/{name}", get(node::connection_of).delete(node::close_connection))
+}
+
+/// Queues, exchanges and bindings.
+fn object_routes() -> Routes {
+    let queue = get(objects::queue).put(declaring::declare_queue).delete(declaring::delete_queue);
+    let exchange =
+        get(objects::exchange).put(declaring::declare_exchange).delete(declaring::delete_exchange);
+    let rules = get(objects::bindings_between).post(declaring::bind);
+    let rule = get(objects::binding).delete(declaring::unbind);
+    Router::new()
+        .route("/queues", get(objects::queues))
+        .route("/queues/{vhost}", get(objects::queues_of))
+        .route("/queues/{vhost}/{name}", queue)
+        .route("/queues/{vhost}/{name}/contents", delete(declaring::purge))
+        .route("/queues/{vhost}/{name}/bindings", get(objects::bindings_to_queue))
+        .route("/exchanges", get(objects::exchanges))
+        .route("/exchanges/{vhost}", get(objects::exchanges_of))
+        .route("/exchanges/{vhost}/{name}", exchange)
+        .route("/exchanges/{vhost}/{name}/bindings/source", get(objects::bindings_from))
+        .route("/exchanges/{vhost}/{name}/bindings/destination", get(objects::bindings_to_exchange))
+        .route("/bindings", get(objects::bindings))
+        .route("/bindings/{vhost}", get(objects::bindings_of))
+        .route("/bindings/{vhost}/e/{source}/{kind}/{destination}", rules)
+        .route("/bindings/{vhost}/e/{source}/{kind}/{destination}/{key}", rule)
+}
+
+/// Vhosts, users, permissions and limits.
+fn access_routes() -> Routes {
+    let permission = get(permissions::get).put(permissions::set).delete(permissions::clear);
+    let topics =
+        get(permissions::get_topics).put(permissions::set_topic).delete(permissions::clear_topics);
+    Router::new()
+        .route("/vhosts", get(vhosts::list))
+        .route("/vhosts/{vhost}", get(vhosts::get).put(vhosts::set).delete(vhosts::delete))
+        .route("/vhosts/{vhost}/permissions", get(permissions::of_vhost))
+        .route("/vhosts/{vhost}/topic-permissions", get(permissions::topics_of_vhost))
+        .route("/users", get(users::list))
+        .route("/users/without-permissions", get(users::without_permissions))
+        .route("/users/bulk-delete", post(users::bulk_delete))
+        .route("/users/{user}", get(users::get).put(users::set).delete(users::delete))
+        .route("/users/{user}/permissions", get(permissions::of_user))
+        .route("/users/{user}/topic-permissions", get(permissions::topics_of_user))
+        .route("/permissions", get(permissions::list))
+        .route("/permissions/{vhost}/{user}", permission)
+        .route("/topic-permissions", get(permissions::topics))
+        .route("/topic-permissions/{vhost}/{user}", topics)
+        .route("/topic-permissions/{vhost}/{user}/{exchange}", delete(permissions::clear_topic))
+        .route("/vhost-limits", get(limits::vhosts))
+        .route("/vhost-limits/{vhost}", get(limits::vhost))
+        .route(
+            "/vhost-limits/{vhost}/{name}",
+            put(limits::set_of_vhost).delete(limits::clear_of_vhost),
+        )
+        .route("/user-limits", get(limits::users))
+        .route("/user-limits/{user}", get(limits::user))
+        .route("/user-limits/{user}/{name}", put(limits::set_of_user).delete(limits::clear_of_user))
+}
+
+/// Policies and operator policies.
+fn policy_routes() -> Routes {
+    Router::new()
+        .route("/policies", policies::everywhere(Rank::User))
+        .route("/policies/{vhost}", policies::in_vhost(Rank::User))
+        .route("/policies/{vhost}/{name}", policies::one(Rank::User))
+        .route("/operator-policies", policies::everywhere(Rank::Operator))
+        .route("/operator-policies/{vhost}", policies::in_vhost(Rank::Operator))
+        .route("/operator-policies/{vhost}/{name}", policies::one(Rank::Operator))
+}
+
 async fn run(listener: TcpListener, tls: Option<Arc<Tls>>, router: Router) {
     let listener = Limited::new(listener, MOST_CONNECTIONS, PATIENCE).over(tls);
     let service = router.into_make_service_with_connect_info::<Peer>();
     if let Err(error) = axum::serve(listener, service).await {
         tracing::error!(%error, "an HTTP listener failed");
-    }
-}
-
-/// The user a request was admitted as.
-#[derive(Debug, Clone)]
-struct User(String);
-
-/// Lets requests with the right credentials pass.
-async fn guard(
-    State(node): State<Arc<Node>>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let Some((user, password)) = basic(request.headers()) else {
-        return challenge("credentials are needed");
-    };
-    let claimed = user.clone();
-    if !node.check_login(claimed, password, peer.ip()).await {
-        return challenge("login failed");
-    }
-    request.extensions_mut().insert(User(user));
-    next.run(request).await
-}
-
-/// User and password of the `Basic` scheme (RFC 7617).
-fn basic(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = BASE64_STANDARD.decode(encoded.trim()).ok()?;
-    let colon = decoded.iter().position(|byte| *byte == b':')?;
-    let user = String::from_utf8(decoded[..colon].to_vec()).ok()?;
-    Some((user, decoded[colon + 1..].to_vec()))
-}
-
-fn challenge(reason: &str) -> Response {
-    let mut response = failure(StatusCode::UNAUTHORIZED, "not_authorised", reason);
-    let realm = header::HeaderValue::from_static("Basic realm=\"Warren management\"");
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
-    response
-}
-
-fn failure(status: StatusCode, error: &str, reason: &str) -> Response {
-    let body = Failure { error: error.to_owned(), reason: reason.to_owned() };
-    (status, Json(body)).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn basic_credentials_are_read() {
-        #[rustfmt::skip]
-        let cases = [
-            ("Basic Z3Vlc3Q6Z3Vlc3Q=", Some(("guest", "guest"))),
-            ("basic Z3Vlc3Q6YTpi",     Some(("guest", "a:b"))),
-            ("Bearer Z3Vlc3Q6YTpi",    None),
-            ("Basic ###",              None),
-            ("Basic",                  None),
-        ];
-        for (value, expected) in cases {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-            let expected = expected.map(|(user, pass)| (user.to_owned(), pass.as_bytes().to_vec()));
-            assert_eq!(basic(&headers), expected, "{value}");
-        }
     }
 }

@@ -1,10 +1,10 @@
 //! What all shards and connections of a node share.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use broker_api::Listener;
+use broker_core::access::{Actor, Password, permits};
 use broker_core::id::QueueId;
 use broker_core::message::Message;
 use broker_core::name::Name;
@@ -12,13 +12,13 @@ use broker_core::queue::{Command as QueueCommand, Counts};
 use broker_core::refusal::Refusal;
 use broker_core::routing::Targets;
 use broker_core::time::Timestamp;
-use broker_core::topology::{Command, Outcome};
+use broker_core::topology::{Command, DeclareQueue, Outcome};
 use broker_storage::position::Position;
 use hashbrown::HashMap;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::auth::Authenticator;
-use crate::directory::Directory;
+use crate::auth::{Authenticator, Check, Claim, Verdict, password};
+use crate::directory::{Changed, Directory};
 use crate::durable::Store;
 use crate::link::Event;
 use crate::mailbox::Sender;
@@ -108,6 +108,29 @@ impl Node {
         }
     }
 
+    /// Declares a queue for somebody and makes it on its shard, if it is new.
+    ///
+    /// # Errors
+    ///
+    /// What the actor may not do, and what the topology refuses.
+    pub(crate) fn declare_queue(
+        &self,
+        actor: &Actor,
+        mut wanted: DeclareQueue,
+    ) -> Result<Changed, Refusal> {
+        let routes = self.directory.routes();
+        if let Some(vhost) = routes.vhost(&wanted.vhost) {
+            wanted.complete(vhost);
+        }
+        let command = Command::DeclareQueue(wanted);
+        permits(&routes, actor, &command)?;
+        self.directory.change(command, |outcome| {
+            if let Outcome::Queue { id, created: true, settings, .. } = outcome {
+                self.to_owner(*id, Work::Create { id: *id, settings: settings.clone() });
+            }
+        })
+    }
+
     /// Takes a queue that has deleted itself out of the topology; returns where in the log that is.
     pub(crate) fn queue_gone(&self, vhost: &Name, name: &Name, id: QueueId) -> Position {
         let command = Command::QueueGone { vhost: vhost.clone(), name: name.clone(), id };
@@ -181,20 +204,41 @@ impl Node {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Checks a login, off this thread if that takes long.
-    pub(crate) async fn check_login(
-        self: &Arc<Self>,
-        user: String,
-        password: Vec<u8>,
-        peer: IpAddr,
-    ) -> bool {
-        if !self.authenticator.is_slow() {
-            return self.authenticator.admits(&user, &password, peer);
+    /// Who it is that wants to be let in; nobody if they may not.
+    pub(crate) async fn check_login(self: &Arc<Self>, claim: Claim) -> Option<Actor> {
+        let verdict = self.authenticator.judge(self.directory.routes().access(), claim);
+        match verdict {
+            Verdict::Known(actor) => actor,
+            Verdict::Slow(check) => self.check_slowly(check).await,
         }
-        let Ok(_turn) = self.hashing.acquire().await else { return false };
+    }
+
+    /// The same once it is known to be slow: off this thread, and one at a time.
+    pub(crate) async fn check_slowly(self: &Arc<Self>, check: Check) -> Option<Actor> {
+        let _turn = self.hashing.acquire().await.ok()?;
         let node = Arc::clone(self);
-        let check = move || node.authenticator.admits(&user, &password, peer);
-        tokio::task::spawn_blocking(check).await.unwrap_or(false)
+        let check = move || node.authenticator.check(check);
+        tokio::task::spawn_blocking(check).await.unwrap_or_default()
+    }
+
+    /// What to store of a new password; none when the node stops.
+    pub(crate) async fn hash_password(&self, secret: Vec<u8>) -> Option<Password> {
+        let _turn = self.hashing.acquire().await.ok()?;
+        tokio::task::spawn_blocking(move || password::hash(&secret)).await.ok().flatten()
+    }
+
+    /// Deletes a vhost with all that is in it, and cuts off who is in it.
+    ///
+    /// # Errors
+    ///
+    /// The topology's refusal.
+    pub(crate) fn delete_vhost(&self, vhost: &Name) -> Result<Changed, Refusal> {
+        let command = Command::DeleteVhost { vhost: vhost.clone() };
+        let Changed { outcome, recorded } = self.directory.change(command, |_| {})?;
+        let reason = format!("vhost '{vhost}' is deleted");
+        self.registry.close(&reason, |profile| profile.vhost.get().is_some_and(|v| **vhost == **v));
+        self.remove_queues(outcome);
+        Ok(Changed { outcome: Outcome::Done { changed: true }, recorded })
     }
 
     /// How all queues are, asked of every shard.

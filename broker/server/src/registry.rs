@@ -1,11 +1,14 @@
 //! The connections that are open, for management and for telling all of them something.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use broker_core::id::ConnectionId;
+use broker_core::refusal::Refusal;
 use broker_core::time::Timestamp;
+use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::FieldTable;
 use hashbrown::HashMap;
 
@@ -16,10 +19,22 @@ use crate::tls::stream::Established;
 /// All open connections. Touched when one comes or goes, never for a message.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    open: Mutex<HashMap<ConnectionId, Arc<Profile>>>,
+    open: Mutex<Open>,
     next: AtomicU64,
     most: usize,
 }
+
+#[derive(Debug, Default)]
+struct Open {
+    profiles: HashMap<ConnectionId, Arc<Profile>>,
+    /// How many have entered each vhost.
+    in_vhosts: HashMap<String, u32>,
+    /// How many of each user have.
+    of_users: HashMap<String, u32>,
+}
+
+/// A name and how many connections it may have, if that is limited.
+pub(crate) type Limited<'a> = (&'a str, Option<u32>);
 
 /// What is known of one connection.
 #[derive(Debug)]
@@ -44,6 +59,8 @@ pub(crate) struct Profile {
     pub(crate) sent: AtomicU64,
     /// Whether the client is kept from publishing.
     pub(crate) blocked: AtomicBool,
+    /// Whether it is counted for its user and its vhost.
+    pub(crate) entered: AtomicBool,
 }
 
 // === impl Registry ===
@@ -62,40 +79,111 @@ impl Registry {
     /// Adds a connection; false when there are as many as there may be.
     pub(crate) fn add(&self, profile: Arc<Profile>) -> bool {
         let mut open = lock(&self.open);
-        if open.len() >= self.most {
+        if open.profiles.len() >= self.most {
             return false;
         }
-        open.insert(profile.link.connection(), profile);
+        open.profiles.insert(profile.link.connection(), profile);
         true
+    }
+
+    /// A connection wants to enter a vhost, and is counted from now on.
+    ///
+    /// # Errors
+    ///
+    /// 530 when the vhost or the user has as many as it may have.
+    pub(crate) fn enter(
+        &self,
+        profile: &Profile,
+        (vhost, of_vhost): Limited<'_>,
+        (user, of_user): Limited<'_>,
+    ) -> Result<(), Refusal> {
+        let mut open = lock(&self.open);
+        let reached = |counts: &HashMap<String, u32>, name: &str, limit: Option<u32>| {
+            limit
+                .filter(|limit| counts.get(name).is_some_and(|count| count >= limit) || *limit == 0)
+        };
+        if let Some(limit) = reached(&open.in_vhosts, vhost, of_vhost) {
+            return Err(not_allowed(format_args!(
+                "access to vhost '{vhost}' refused for user '{user}': connection limit ({limit}) is \
+                 reached"
+            )));
+        }
+        if let Some(limit) = reached(&open.of_users, user, of_user) {
+            return Err(not_allowed(format_args!(
+                "connection refused for user '{user}': user connection limit ({limit}) is reached"
+            )));
+        }
+        *open.in_vhosts.entry_ref(vhost).or_default() += 1;
+        *open.of_users.entry_ref(user).or_default() += 1;
+        profile.entered.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Counts one more channel of a connection; false if its user then had more than `limit`.
+    pub(crate) fn open_channel(&self, profile: &Profile, limit: u64) -> bool {
+        let open = lock(&self.open);
+        let same = open.profiles.values().filter(|other| other.user.get() == profile.user.get());
+        let count: u64 = same.map(|other| other.channels.load(Ordering::Relaxed)).sum();
+        if count < limit {
+            profile.channels.fetch_add(1, Ordering::Relaxed);
+        }
+        count < limit
+    }
+
+    /// Asks connections to close, for a reason. Returns how many.
+    pub(crate) fn close(&self, reason: &str, which: impl Fn(&Profile) -> bool) -> usize {
+        let reason: Arc<str> = reason.into();
+        let open = lock(&self.open);
+        let found = open.profiles.values().filter(|profile| which(profile));
+        found.map(|profile| profile.link.send(Event::Close(Arc::clone(&reason)))).count()
     }
 
     /// A connection has ended.
     pub(crate) fn remove(&self, connection: ConnectionId) {
         let mut open = lock(&self.open);
-        open.remove(&connection);
-        if open.is_empty() {
-            open.shrink_to(0);
+        let Some(profile) = open.profiles.remove(&connection) else { return };
+        if profile.entered.load(Ordering::Relaxed)
+            && let (Some(vhost), Some(user)) = (profile.vhost.get(), profile.user.get())
+        {
+            count_down(&mut open.in_vhosts, vhost);
+            count_down(&mut open.of_users, user);
+        }
+        if open.profiles.is_empty() {
+            *open = Open::default();
         }
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        lock(&self.open).len()
+        lock(&self.open).profiles.len()
     }
 
     /// All of them, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Profile>> {
-        let mut all: Vec<_> = lock(&self.open).values().cloned().collect();
+        let mut all: Vec<_> = lock(&self.open).profiles.values().cloned().collect();
         all.sort_by_key(|profile| profile.link.connection());
         all
     }
 
     /// Tells every connection something.
     pub(crate) fn tell(&self, event: impl Fn() -> Event) {
-        for profile in lock(&self.open).values() {
+        for profile in lock(&self.open).profiles.values() {
             profile.link.send(event());
         }
     }
+}
+
+fn count_down(counts: &mut HashMap<String, u32>, name: &str) {
+    if let Some(count) = counts.get_mut(name) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(name);
+        }
+    }
+}
+
+fn not_allowed(detail: impl fmt::Display) -> Refusal {
+    Refusal::new(ReplyCode::NotAllowed, detail)
 }
 
 // === impl Profile ===

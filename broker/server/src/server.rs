@@ -18,6 +18,7 @@ use crate::args::{Args, Identity as Face};
 use crate::auth::{self, Authenticator};
 use crate::clock;
 use crate::data_dir::{self, DataDir};
+use crate::defaults;
 use crate::directory::Directory;
 use crate::durable::Store;
 use crate::durable::housekeeping::{self, Limits};
@@ -84,6 +85,8 @@ async fn serve(args: Args) -> Result<(), Error> {
     let store = Arc::new(store);
     let Recovered { topology, next_queue, queues, .. } = recovered;
     let directory = Directory::new(Arc::clone(&store), topology, next_queue);
+    let with_user = args.credentials_dir.is_none();
+    defaults::make(&directory, with_user.then_some((&*args.default_user, &*args.default_pass)));
     let listeners = sockets.describe()?;
     let shards = usize::from(args.shards.unwrap_or_else(grant::cores));
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mailbox()).unzip();

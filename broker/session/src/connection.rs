@@ -124,6 +124,10 @@ pub struct Connection {
     settling: Vec<(QueueId, Outcome, Vec<MessageId>)>,
     output: Output,
     times: heartbeat::Times,
+    /// Whether messages may name another user as their author.
+    impersonates: bool,
+    /// Whether the caller wants to be asked before a channel is opened.
+    asks_for_channels: bool,
 }
 
 // === impl Connection ===
@@ -161,6 +165,8 @@ impl Connection {
             settling: Vec::new(),
             output: Output::default(),
             times,
+            impersonates: false,
+            asks_for_channels: false,
         }
     }
 
@@ -240,6 +246,16 @@ impl Connection {
     /// How many channels are open.
     pub fn channels(&self) -> usize {
         self.channels.len()
+    }
+
+    /// Lets messages name another user as their author, or no longer.
+    pub fn set_impersonator(&mut self, impersonates: bool) {
+        self.impersonates = impersonates;
+    }
+
+    /// Asks with [`Request::OpenChannel`] before a channel is opened, or no longer.
+    pub fn ask_for_channels(&mut self, ask: bool) {
+        self.asks_for_channels = ask;
     }
 
     /// The largest frame in bytes that was agreed on.

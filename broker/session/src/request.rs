@@ -24,6 +24,9 @@ pub enum Request {
     /// Log in. [`Answer::Done`], or [`Answer::Refused`] whatever the cause: the client is told no more
     /// than that it was refused.
     Authenticate(Login),
+    /// Whether one more channel may be opened. [`Answer::Done`] or [`Answer::Refused`]. Comes only if the
+    /// caller wants to be asked: see [`Connection::ask_for_channels`](crate::Connection::ask_for_channels).
+    OpenChannel,
     /// Use this virtual host from now on. [`Answer::Done`] or [`Answer::Refused`].
     OpenVhost(Name),
     /// [`Answer::Done`] or [`Answer::Refused`].

@@ -13,11 +13,14 @@ use crate::refusal::Refusal;
 /// The argument that says how a queue is kept.
 pub(crate) const KIND: &str = "x-queue-type";
 
+/// Where a queue's dead messages go.
+pub(crate) const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
+
 /// Arguments, beside [`KIND`], that have to be the same when a queue is declared again, in the order of checking.
 pub(crate) const COMPARED: [&str; 16] = [
     "x-expires",
     "x-message-ttl",
-    "x-dead-letter-exchange",
+    DEAD_LETTER_EXCHANGE,
     "x-dead-letter-routing-key",
     "x-dead-letter-strategy",
     "x-max-length",
@@ -166,7 +169,7 @@ impl Arguments<'_> {
 
     fn dead_letter(&self) -> Result<Option<DeadLetterTo>, Refusal> {
         let name = |key| arguments::name(self.table, key, &self.entity);
-        let exchange = name("x-dead-letter-exchange")?;
+        let exchange = name(DEAD_LETTER_EXCHANGE)?;
         let routing_key = name("x-dead-letter-routing-key")?;
         match exchange {
             Some(exchange) => Ok(Some(DeadLetterTo { exchange, routing_key })),

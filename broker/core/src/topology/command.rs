@@ -4,19 +4,27 @@ use std::sync::Arc;
 
 use broker_protocol::table::FieldTable;
 
+use crate::access;
 use crate::id::{ConnectionId, QueueId};
 use crate::name::Name;
 use crate::policy::{Policy, Rank};
 use crate::queue::Settings;
+use crate::topology::properties::{VhostLimits, VhostProperties};
 
-/// One change to, or question about, the vhosts, exchanges, queues and bindings.
+/// One change to, or question about, the vhosts, exchanges, queues, bindings, users and permissions.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "each variant's text says what its fields are")]
 pub enum Command {
     /// Makes a virtual host with its predeclared exchanges. It may exist already.
     CreateVhost { vhost: Name },
-    /// Removes a virtual host and all that is in it. It need not exist.
+    /// Removes a virtual host, all that is in it and all permissions there. It need not exist.
     DeleteVhost { vhost: Name },
+    /// Says what a virtual host is for.
+    DescribeVhost { vhost: Name, properties: VhostProperties },
+    /// Limits what a virtual host may hold.
+    LimitVhost { vhost: Name, limits: VhostLimits },
+    /// Changes users or permissions.
+    Access(access::Command),
     /// `exchange.declare`.
     DeclareExchange(DeclareExchange),
     /// `exchange.delete`. It need not exist.

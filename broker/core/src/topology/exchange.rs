@@ -11,7 +11,8 @@ use crate::routing::Router;
 use crate::topology::command::{DeclareExchange, Outcome};
 use crate::topology::{Topology, Vhost};
 
-const ALTERNATE: &str = "alternate-exchange";
+/// Where messages go that an exchange has no binding for.
+pub(crate) const ALTERNATE: &str = "alternate-exchange";
 
 /// How an exchange chooses among its bindings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker_protocol::reply::ReplyCode;
-use broker_protocol::table::FieldTable;
+use broker_protocol::table::{FieldTable, Value};
 
 use crate::arguments;
 use crate::id::{ConnectionId, QueueId};
@@ -11,8 +11,8 @@ use crate::name::Name;
 use crate::policy::{Governed, Policies};
 use crate::queue::{COMPARED, KIND, Kind, Settings};
 use crate::refusal::Refusal;
-use crate::topology::Topology;
 use crate::topology::command::{DeclareQueue, Outcome};
+use crate::topology::{Topology, Vhost};
 
 /// A queue's entry in the topology. The queue itself lives with its shard.
 #[derive(Debug, Clone)]
@@ -68,10 +68,34 @@ impl QueueRecord {
     }
 }
 
+// === impl DeclareQueue ===
+
+impl DeclareQueue {
+    /// Gives a declaration that names no type the one of the queue that is there, or the vhost's default
+    /// where a queue like this can be of it.
+    pub fn complete(&mut self, vhost: &Vhost) {
+        if self.passive || self.arguments.get(KIND).is_some() {
+            return;
+        }
+        let kind = match vhost.queue(&self.name) {
+            Some(queue) => queue.arguments.get(KIND).and_then(Value::as_str),
+            None if !self.durable || self.exclusive || self.auto_delete => None,
+            None => Some(vhost.properties().default_queue_type.as_str()),
+        };
+        if let Some(kind) = kind.filter(|kind| !kind.is_empty()) {
+            self.arguments.insert(KIND, kind);
+        }
+    }
+}
+
 // === impl Topology ===
 
 impl Topology {
-    pub(super) fn declare_queue(&mut self, wanted: DeclareQueue) -> Result<Outcome, Refusal> {
+    pub(super) fn declare_queue(
+        &mut self,
+        wanted: DeclareQueue,
+        limited: bool,
+    ) -> Result<Outcome, Refusal> {
         let vhost = self.vhost_mut(&wanted.vhost)?;
         if wanted.passive {
             return vhost.usable_queue(&wanted.name, wanted.connection).map(|queue| found(queue));
@@ -83,6 +107,9 @@ impl Topology {
         if let Some(current) = vhost.queue(&name) {
             assert_equivalent(current, &wanted, owner)?;
             return Ok(found(current));
+        }
+        if limited {
+            check_limit(vhost, &name)?;
         }
         let declared = settings(&wanted, &name)?;
         let governed = vhost.policies().of_queue(&name, declared.kind);
@@ -124,6 +151,19 @@ impl Topology {
             queues.push((name, id));
         }
         Outcome::Removed { queues }
+    }
+}
+
+/// Refuses one queue more than the vhost may hold.
+fn check_limit(vhost: &Vhost, name: &Name) -> Result<(), Refusal> {
+    match vhost.limits().max_queues {
+        Some(limit) if vhost.queue_count() as u64 >= u64::from(limit) => {
+            let vhost = vhost.name();
+            Err(Refusal::precondition(format_args!(
+                "cannot declare queue '{name}': queue limit in vhost '{vhost}' ({limit}) is reached"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

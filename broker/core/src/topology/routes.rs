@@ -2,15 +2,17 @@
 
 use imbl::OrdMap;
 
+use crate::access::Access;
 use crate::name::Name;
 use crate::topology::vhost::Vhost;
 
-/// All vhosts at one moment: to look things up and to route on, without a lock.
+/// All vhosts and users at one moment: to look things up and to route on, without a lock.
 ///
 /// Cloning costs a reference count; a later change to the topology does not show in it.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
     vhosts: OrdMap<Name, Vhost>,
+    access: Access,
 }
 
 // === impl Routes ===
@@ -25,6 +27,16 @@ impl Routes {
     /// All vhosts, by name.
     pub fn vhosts(&self) -> impl Iterator<Item = &Vhost> {
         self.vhosts.values()
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    pub(crate) fn access_mut(&mut self) -> &mut Access {
+        &mut self.access
     }
 
     pub(crate) fn vhost_mut(&mut self, name: &str) -> Option<&mut Vhost> {

@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 use crate::routing::Target;
 use crate::topology::command::{Binding, Destination};
 use crate::topology::exchange::{Exchange, predeclared};
+use crate::topology::properties::{VhostLimits, VhostProperties};
 use crate::topology::queue::QueueRecord;
 
 /// A namespace of exchanges, queues and bindings. Cloning is cheap: all within is shared.
@@ -26,6 +27,8 @@ pub struct Vhost {
     policies: Policies,
     /// Auto-delete exchanges stay without a binding: see [`Topology::replay`](super::Topology::replay).
     keeps_unbound: bool,
+    properties: Arc<VhostProperties>,
+    limits: VhostLimits,
 }
 
 /// A binding in the order of what it leads to.
@@ -46,6 +49,8 @@ impl Vhost {
             by_destination: OrdSet::new(),
             policies: Policies::default(),
             keeps_unbound: false,
+            properties: Arc::default(),
+            limits: VhostLimits::default(),
         }
     }
 
@@ -53,6 +58,30 @@ impl Vhost {
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn properties(&self) -> &VhostProperties {
+        &self.properties
+    }
+
+    /// How much it may hold.
+    #[must_use]
+    pub fn limits(&self) -> VhostLimits {
+        self.limits
+    }
+
+    /// False if they were so before.
+    pub(crate) fn set_properties(&mut self, properties: VhostProperties) -> bool {
+        let changed = *self.properties != properties;
+        self.properties = Arc::new(properties);
+        changed
+    }
+
+    /// False if they were so before.
+    pub(crate) fn set_limits(&mut self, limits: VhostLimits) -> bool {
+        std::mem::replace(&mut self.limits, limits) != limits
     }
 
     /// The exchange of this name; the default exchange's is empty.

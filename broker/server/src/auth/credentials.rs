@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use argon2::Argon2;
-use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
+use broker_core::access::Password;
 use subtle::ConstantTimeEq;
 
 /// A file in the credentials directory larger than this is not a name or a password.
@@ -19,7 +18,8 @@ const MAX_BYTES: u64 = 4096;
 #[derive(Clone)]
 pub(crate) struct Credentials {
     user: String,
-    password: Box<str>,
+    plain: Box<str>,
+    hashed: Option<Password>,
 }
 
 /// Credentials that follow their files.
@@ -57,42 +57,36 @@ pub enum Error {
 // === impl Credentials ===
 
 impl Credentials {
-    pub(crate) fn new(user: &str, password: &str) -> Self {
-        Self { user: user.to_owned(), password: password.into() }
+    fn new(user: &str, password: &str) -> Self {
+        let hashed = password.starts_with("$argon2").then(|| Password::new(password));
+        Self { user: user.to_owned(), plain: password.into(), hashed }
     }
 
-    /// Whether the password is kept as an argon2 PHC string.
-    pub(crate) fn is_hashed(&self) -> bool {
-        self.password.starts_with("$argon2")
+    pub(super) fn user(&self) -> &str {
+        &self.user
     }
 
-    /// Whether this is the user's name.
-    pub(crate) fn is_of(&self, user: &str) -> bool {
-        self.user == user
+    /// Whether they are this user's.
+    pub(super) fn is_of(&self, user: &str) -> bool {
+        self.user.as_bytes().ct_eq(user.as_bytes()).into()
     }
 
-    /// Whether the login is this user's. The password is checked even when the name is wrong.
-    pub(crate) fn admit(&self, user: &str, password: &[u8]) -> bool {
-        let user = self.user.as_bytes().ct_eq(user.as_bytes());
-        let password = if self.is_hashed() {
-            u8::from(self.matches_hash(password)).into()
-        } else {
-            self.password.as_bytes().ct_eq(password)
-        };
-        (user & password).into()
+    /// The password, if it is kept as an argon2 PHC string.
+    pub(super) fn hashed(&self) -> Option<&Password> {
+        self.hashed.as_ref()
     }
 
-    fn matches_hash(&self, password: &[u8]) -> bool {
-        PasswordHash::new(&self.password)
-            .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
+    /// Whether this is the password, if it is kept as it is.
+    pub(super) fn is_plain(&self, secret: &[u8]) -> bool {
+        self.hashed.is_none() && bool::from(self.plain.as_bytes().ct_eq(secret))
     }
 
     fn read(directory: &Path) -> Result<Self, Error> {
         let user = read(&directory.join("username"))?;
         let path = directory.join("password");
         let password = read(&path)?;
-        let credentials = Self { user, password: password.into() };
-        if credentials.is_hashed() && PasswordHash::new(&credentials.password).is_err() {
+        let credentials = Self::new(&user, &password);
+        if credentials.hashed.is_some() && PasswordHash::new(&credentials.plain).is_err() {
             return Err(Error::Unusable {
                 path,
                 problem: "looks like an argon2 hash but is not one",
@@ -158,18 +152,16 @@ fn read(path: &Path) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
-    use argon2::password_hash::PasswordHasher;
-
     use super::*;
 
     #[test]
-    fn a_hashed_password_is_verified() {
-        let hash = Argon2::default().hash_password(b"secret").unwrap().to_string();
-        let credentials = Credentials::new("app", &hash);
-        assert!(credentials.is_hashed());
-        assert!(credentials.admit("app", b"secret"));
-        assert!(!credentials.admit("app", b"Secret"));
-        assert!(!credentials.admit("app", hash.as_bytes()), "the hash itself is no password");
+    fn a_hashed_password_is_no_plain_one() {
+        let hash = "$argon2id$v=19$m=8,t=1,p=1$ZGVjb3k$ZGVjb3k";
+        let credentials = Credentials::new("app", hash);
+        assert!(credentials.hashed().is_some() && !credentials.is_plain(hash.as_bytes()));
+        let credentials = Credentials::new("app", "secret");
+        assert!(credentials.is_plain(b"secret") && !credentials.is_plain(b"Secret"));
+        assert!(credentials.is_of("app") && !credentials.is_of("App"));
     }
 
     #[test]

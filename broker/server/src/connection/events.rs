@@ -38,11 +38,12 @@ impl Task {
             Event::Committed { refused } => self.committed(refused),
             Event::Reply(reply) => self.replied(reply),
             Event::Recorded => self.recorded(),
-            Event::LoginChecked(right) => self.login_checked(right),
+            Event::LoginChecked(actor) => self.login_checked(actor),
             Event::ConsumerGone(consumer) => self.session.cancelled(consumer, &mut self.requests),
             Event::TimeoutChanged(consumer, timeout) => self.session.set_timeout(consumer, timeout),
             Event::Relieved => self.set_blocked(self.node.shortage().filter(|_| self.blocked)),
-            Event::Stop => self.stop(),
+            Event::Stop => self.close("broker forced connection closure"),
+            Event::Close(reason) => self.close(&reason),
             Event::Farewell => {
                 self.farewells = self.farewells.map(|left| left.saturating_sub(1));
             }

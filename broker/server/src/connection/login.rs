@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use broker_core::access::Actor;
 use broker_core::name::Name;
 use broker_core::refusal::Refusal;
 use broker_protocol::reply::ReplyCode;
 use broker_session::{Answer, Login, Mechanism};
 
+use crate::auth::{Claim, Verdict};
 use crate::connection::Task;
 use crate::link::Event;
 
@@ -18,27 +20,35 @@ impl Task {
         let peer = self.profile.peer.ip();
         if login.mechanism == Mechanism::External {
             // The certificate was verified in the handshake.
-            let right = self.node.authenticator.knows(&login.user, peer);
-            return self.login_checked(right);
+            let actor = {
+                let routes = self.node.directory.routes();
+                self.node.authenticator.vouched(routes.access(), &login.user, peer)
+            };
+            return self.login_checked(actor);
         }
-        if self.node.authenticator.is_slow() {
-            let (node, link) = (Arc::clone(&self.node), self.link.clone());
-            tokio::spawn(async move {
-                let password = login.password.expose().to_vec();
-                let right = node.check_login(login.user, password, peer).await;
-                link.send(Event::LoginChecked(right));
-            });
-        } else {
-            let right = self.node.authenticator.admits(&login.user, login.password.expose(), peer);
-            self.login_checked(right);
+        let secret = login.password.expose().to_vec();
+        let claim = Claim { user: login.user, secret, peer };
+        let verdict = {
+            let routes = self.node.directory.routes();
+            self.node.authenticator.judge(routes.access(), claim)
+        };
+        match verdict {
+            Verdict::Known(actor) => self.login_checked(actor),
+            Verdict::Slow(check) => {
+                let (node, link) = (Arc::clone(&self.node), self.link.clone());
+                tokio::spawn(async move {
+                    link.send(Event::LoginChecked(node.check_slowly(check).await));
+                });
+            }
         }
     }
 
     /// The credentials were checked.
-    pub(super) fn login_checked(&mut self, right: bool) {
+    pub(super) fn login_checked(&mut self, actor: Option<Actor>) {
         let user = self.session.user().to_string();
-        if right {
+        if let Some(actor) = actor {
             tracing::info!(connection = self.session.id().0, peer = %self.profile.peer, user, "logged in");
+            self.permissions.set_actor(actor);
             // Set once only: an update of the secret is of the same user.
             let _ = self.profile.user.set(user);
             let _ = self.profile.client.set(self.session.client_properties().clone());
@@ -52,14 +62,35 @@ impl Task {
     }
 
     pub(super) fn open_vhost(&mut self, vhost: Name) {
-        if self.node.directory.routes().vhost(&vhost).is_none() {
-            let refusal =
-                Refusal::new(ReplyCode::NotAllowed, format_args!("vhost {vhost} not found"));
-            return self.answer(Answer::Refused(refusal));
-        }
-        // Set once only: a connection opens one virtual host.
+        // Set once only, and before it is looked for: whoever deletes a vhost then finds all who are in it.
         let _ = self.profile.vhost.set(vhost.to_string());
-        self.vhost = vhost;
-        self.answer(Answer::Done);
+        match self.enter(&vhost) {
+            Ok(()) => {
+                self.vhost = vhost;
+                self.refresh_permissions();
+                self.answer(Answer::Done);
+            }
+            Err(refusal) => {
+                tracing::warn!(peer = %self.profile.peer, reason = refusal.text, "vhost refused");
+                self.answer(Answer::Refused(refusal));
+            }
+        }
+    }
+
+    fn enter(&self, vhost: &Name) -> Result<(), Refusal> {
+        let routes = self.node.directory.routes();
+        let found = routes.vhost(vhost).ok_or_else(|| {
+            Refusal::new(ReplyCode::NotAllowed, format_args!("vhost {vhost} not found"))
+        })?;
+        let actor = self.permissions.actor();
+        if !routes.access().may_enter(actor, vhost) {
+            let user = &actor.name;
+            let detail = format_args!("access to vhost '{vhost}' refused for user '{user}'");
+            return Err(Refusal::new(ReplyCode::NotAllowed, detail));
+        }
+        let user = routes.access().user(&actor.name).filter(|_| !actor.unlimited);
+        let of_user = user.and_then(|user| user.limits.max_connections);
+        let of_vhost = found.limits().max_connections;
+        self.node.registry.enter(&self.profile, (vhost, of_vhost), (&actor.name, of_user))
     }
 }

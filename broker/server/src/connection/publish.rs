@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use broker_core::message::Message;
 use broker_core::refusal::Scope;
-use broker_core::topology::Vhost;
+use broker_core::topology::{Routes, Vhost};
 use broker_session::{Publish, Request};
 
 use crate::connection::Task;
@@ -44,7 +44,7 @@ impl Task {
         let mut next = Some(Request::Publish(first));
         while let Some(Request::Publish(publish)) = next {
             if let Some(vhost) = vhost {
-                self.route(publish, vhost, &mut tally);
+                self.route(publish, (&routes, vhost), &mut tally);
             }
             next = requests.next();
         }
@@ -55,13 +55,14 @@ impl Task {
         next
     }
 
-    fn route(&mut self, publish: Publish, vhost: &Vhost, tally: &mut Tally) {
+    fn route(&mut self, publish: Publish, (routes, vhost): (&Routes, &Vhost), tally: &mut Tally) {
         let Publish { id, mandatory, confirm, message } = publish;
         if self.refused.covers(id.channel) {
             return;
         }
         tally.received += 1;
-        if let Err(refusal) = vhost.route(&message, &mut self.targets) {
+        let permitted = self.permissions.check_publish(routes, vhost, &message);
+        if let Err(refusal) = permitted.and_then(|()| vhost.route(&message, &mut self.targets)) {
             // On a channel that the client has closed since, the refusal comes too late to matter.
             if self.session.is_open(id) {
                 self.refused.add(id.channel, refusal.scope);

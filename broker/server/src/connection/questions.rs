@@ -1,5 +1,6 @@
 //! Questions to a queue's shard, whose answer the session waits for.
 
+use broker_core::access::Right;
 use broker_core::id::QueueId;
 use broker_core::name::Name;
 use broker_core::queue::Command;
@@ -31,13 +32,25 @@ pub(super) struct Open {
     queue: QueueId,
 }
 
+// === impl Question ===
+
+impl Question {
+    /// What a user must be permitted to ask it.
+    fn right(self) -> Right {
+        match self {
+            Self::Declare | Self::Delete => Right::Configure,
+            Self::Purge | Self::Get | Self::Consume => Right::Read,
+        }
+    }
+}
+
 // === impl Task ===
 
 impl Task {
     /// Asks the queue `name`, if this connection may use it.
     pub(super) fn ask(&mut self, name: &Name, question: Question, command: Command) {
-        let queue = self.usable_queue(name);
-        match queue {
+        let permitted = self.check_queue(question.right(), name);
+        match permitted.and_then(|()| self.usable_queue(name)) {
             Ok(queue) => self.send_question(name.clone(), queue, question, Asked::Command(command)),
             Err(refusal) if question == Question::Delete && refusal.code == ReplyCode::NotFound => {
                 self.answer(Answer::Removed { messages: 0 });

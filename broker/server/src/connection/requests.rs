@@ -53,6 +53,10 @@ impl Task {
         match request {
             Request::Authenticate(login) => self.authenticate(login),
             Request::OpenVhost(vhost) => self.open_vhost(vhost),
+            Request::OpenChannel => {
+                let answer = self.check_channel().map_or_else(Answer::Refused, |()| Answer::Done);
+                self.answer(answer);
+            }
             Request::Unsubscribe { queue, consumer } => {
                 self.outgoing.command(queue, QueueCommand::Unsubscribe { consumer });
             }
@@ -106,7 +110,8 @@ impl Task {
     }
 
     fn change(&mut self, command: Command) {
-        match self.node.directory.change(command, |_| {}) {
+        let permitted = self.check_change(&command);
+        match permitted.and_then(|()| self.node.directory.change(command, |_| {})) {
             Ok(changed) => self.answer_once(changed.recorded, Answer::Done),
             Err(refusal) => self.answer(Answer::Refused(refusal)),
         }
@@ -136,30 +141,24 @@ impl Task {
         if Replies::is_address(&wanted.name) {
             return self.declare_address(wanted.name);
         }
-        let node = Arc::clone(&self.node);
         let generated_name = if wanted.name.is_empty() && !wanted.passive {
             format!("amq.gen-{}", random::name()).into()
         } else {
             "".into()
         };
-        let command = Command::DeclareQueue(DeclareQueue {
+        let wanted = DeclareQueue {
             vhost: self.vhost.clone(),
             name: wanted.name,
             generated_name,
-            id: node.directory.next_queue(),
+            id: self.node.directory.next_queue(),
             connection: self.session.id(),
             passive: wanted.passive,
             durable: wanted.durable,
             exclusive: wanted.exclusive,
             auto_delete: wanted.auto_delete,
             arguments: wanted.arguments,
-        });
-        let create = |outcome: &Outcome| {
-            if let Outcome::Queue { id, created: true, settings, .. } = outcome {
-                node.to_owner(*id, Work::Create { id: *id, settings: settings.clone() });
-            }
         };
-        match node.directory.change(command, create) {
+        match self.node.declare_queue(self.permissions.actor(), wanted) {
             Ok(Changed { outcome: Outcome::Queue { name, created: true, .. }, recorded }) => {
                 self.answer_once(recorded, Answer::Queue { name, messages: 0, consumers: 0 });
             }

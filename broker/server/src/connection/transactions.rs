@@ -26,9 +26,12 @@ struct Routed {
 impl Task {
     /// Refuses a publish that can not be committed, so that the client learns of it at once.
     pub(super) fn check(&mut self, publish: &Publish) {
-        let routes = self.node.directory.routes();
+        let node = Arc::clone(&self.node);
+        let routes = node.directory.routes();
         let Some(vhost) = routes.vhost(&self.vhost) else { return };
-        if let Err(refusal) = vhost.route(&publish.message, &mut self.targets) {
+        let permitted = self.permissions.check_publish(&routes, vhost, &publish.message);
+        let routed = permitted.and_then(|()| vhost.route(&publish.message, &mut self.targets));
+        if let Err(refusal) = routed {
             if self.session.is_open(publish.id) {
                 self.refused.add(publish.id.channel, refusal.scope);
                 self.session.refuse(publish.id, refusal, &mut self.requests);

@@ -29,7 +29,9 @@ const CLIENT: ConnectionId = ConnectionId(9);
 
 fn open(dir: &Path) -> Directory {
     let (store, recovered) = Store::open(dir, 1 << 20).unwrap();
-    Directory::new(Arc::new(store), recovered.topology, recovered.next_queue)
+    let directory = Directory::new(Arc::new(store), recovered.topology, recovered.next_queue);
+    directory.change(Command::CreateVhost { vhost: "/".into() }, |_| {}).unwrap();
+    directory
 }
 
 fn lasting(directory: &Directory) -> Vec<String> {

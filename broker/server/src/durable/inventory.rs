@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use broker_core::access::{self, Access, User, UserLimits};
 use broker_core::name::Name;
 use broker_core::policy::Rank;
 use broker_core::topology::{
     Binding, Command, DeclareExchange, DeclareQueue, Destination, Exchange, QueueRecord, Routes,
-    Vhost,
+    Vhost, VhostLimits, VhostProperties,
 };
 
 use crate::durable::topology_record::NOBODY;
@@ -17,6 +18,7 @@ pub(crate) fn commands(routes: &Routes) -> Vec<Command> {
     for vhost in routes.vhosts() {
         let name = vhost.name();
         commands.push(Command::CreateVhost { vhost: name.clone() });
+        describe(vhost, &mut commands);
         for rank in [Rank::User, Rank::Operator] {
             let policies = vhost.policies().of(rank);
             let set = |policy: &_| (name.clone(), Arc::clone(policy));
@@ -33,6 +35,56 @@ pub(crate) fn commands(routes: &Routes) -> Vec<Command> {
         commands.extend(queues.map(|q| Command::DeclareQueue(declare_queue(name, q))));
         let bindings = vhost.bindings().filter(|b| is_durable(vhost, b));
         commands.extend(bindings.map(|b| Command::Bind(Binding::clone(b), NOBODY)));
+    }
+    commands.extend(access_commands(routes.access()).map(Command::Access));
+    commands
+}
+
+/// What there is to say of a vhost beside its name.
+fn describe(vhost: &Vhost, commands: &mut Vec<Command>) {
+    let (name, properties, limits) = (vhost.name(), vhost.properties(), vhost.limits());
+    if *properties != VhostProperties::default() {
+        let properties = properties.clone();
+        commands.push(Command::DescribeVhost { vhost: name.clone(), properties });
+    }
+    if limits != VhostLimits::default() {
+        commands.push(Command::LimitVhost { vhost: name.clone(), limits });
+    }
+}
+
+fn access_commands(access: &Access) -> impl Iterator<Item = access::Command> {
+    let parameters = access.parameters().map(|(name, value)| access::Command::SetParameter {
+        name: name.clone(),
+        value: value.clone(),
+    });
+    parameters.chain(access.users().flat_map(|user| user_commands(user)))
+}
+
+fn user_commands(user: &User) -> Vec<access::Command> {
+    let (name, limits) = (&user.name, user.limits);
+    let mut commands = vec![access::Command::SetUser {
+        name: name.clone(),
+        password: user.password.clone(),
+        tags: user.tags.clone(),
+    }];
+    if limits != UserLimits::default() {
+        commands.push(access::Command::LimitUser { name: name.clone(), limits });
+    }
+    for (vhost, permission) in user.permissions() {
+        commands.push(access::Command::Permit {
+            user: name.clone(),
+            vhost: vhost.clone(),
+            permission: permission.clone(),
+        });
+    }
+    for vhost in user.vhosts() {
+        let topics = user.topics(vhost);
+        commands.extend(topics.map(|(exchange, permission)| access::Command::PermitTopic {
+            user: name.clone(),
+            vhost: vhost.clone(),
+            exchange: exchange.clone(),
+            permission: permission.clone(),
+        }));
     }
     commands
 }

@@ -3,7 +3,8 @@
 //! A record's body is a tag, then the command's fields as AMQP writes them: names are long strings
 //! (a name may be longer than 255 bytes in no case, but a vhost's limit is ours to change), flags a
 //! byte, arguments a field table. Only what survives a restart is ever written, so who asked, passive
-//! declarations and exclusive queues have no place here.
+//! declarations and exclusive queues have no place here. Each tag means one thing for ever; those from 9
+//! to 19 are in [`access_record`](super::access_record).
 
 mod policies;
 
@@ -14,6 +15,7 @@ use broker_protocol::table::FieldTable;
 use broker_protocol::wire::{Field, Reader, Writer};
 use bytes::BytesMut;
 
+use crate::durable::access_record;
 use crate::durable::topology_record::policies::{DELETE_POLICY, SET_POLICY};
 
 const CREATE_VHOST: u8 = 1;
@@ -37,6 +39,13 @@ pub(crate) fn encode(command: &Command, out: &mut BytesMut) -> bool {
     match command {
         Command::CreateVhost { vhost } => names(&mut w, CREATE_VHOST, &[vhost]),
         Command::DeleteVhost { vhost } => names(&mut w, DELETE_VHOST, &[vhost]),
+        Command::DescribeVhost { vhost, properties } => {
+            access_record::encode_properties(vhost, properties, &mut w);
+        }
+        Command::LimitVhost { vhost, limits } => {
+            access_record::encode_limits(vhost, *limits, &mut w);
+        }
+        Command::Access(command) => access_record::encode(command, &mut w),
         Command::DeclareExchange(exchange) => encode_exchange(exchange, &mut w),
         Command::DeleteExchange { vhost, name, .. } => {
             names(&mut w, DELETE_EXCHANGE, &[vhost, name]);
@@ -79,7 +88,7 @@ pub(crate) fn decode(body: &[u8]) -> Option<Command> {
         UNBIND => Command::Unbind(decode_binding(&mut r)?, NOBODY),
         SET_POLICY => policies::decode_set(&mut r)?,
         DELETE_POLICY => policies::decode_delete(&mut r)?,
-        _ => return None,
+        tag => access_record::decode(tag, &mut r)?,
     };
     r.finish().ok()?;
     Some(command)
@@ -154,18 +163,18 @@ fn decode_binding(r: &mut Reader<'_>) -> Option<Binding> {
     Some(Binding { vhost, source, destination, routing_key, arguments })
 }
 
-fn names(w: &mut Writer<'_>, tag: u8, names: &[&Name]) {
+pub(super) fn names(w: &mut Writer<'_>, tag: u8, names: &[&Name]) {
     tag.write(w);
     for name in names {
         w.long_str(name.as_str().as_bytes());
     }
 }
 
-fn name(r: &mut Reader<'_>) -> Option<Name> {
+pub(super) fn name(r: &mut Reader<'_>) -> Option<Name> {
     str::from_utf8(r.long_str().ok()?).ok().map(Name::new)
 }
 
-fn flag(r: &mut Reader<'_>) -> Option<bool> {
+pub(super) fn flag(r: &mut Reader<'_>) -> Option<bool> {
     r.u8().ok().map(|byte| byte != 0)
 }
 

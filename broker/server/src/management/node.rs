@@ -3,13 +3,21 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::{Extension, State};
-use axum::http::{StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use broker_api::{Connection, Health, HealthStatus, ObjectTotals, Overview, QueueTotals, WhoAmI};
+use broker_core::access::Tag;
+use broker_core::name::Name;
+use broker_core::topology::Routes;
 
 use crate::grant;
-use crate::management::{User, json};
+use crate::link::Event;
+use crate::management::failed::Failed;
+use crate::management::guard::Caller;
+use crate::management::json;
+use crate::management::payload::Names;
+use crate::management::writing::{Answered, done};
 use crate::metrics::Resources;
 use crate::node::Node;
 use crate::registry::Profile;
@@ -34,14 +42,62 @@ pub(super) async fn overview(State(node): State<Arc<Node>>) -> Json<Overview> {
 }
 
 /// `GET /api/whoami`.
-pub(super) async fn whoami(Extension(User(name)): Extension<User>) -> Json<WhoAmI> {
-    Json(WhoAmI { name, tags: vec!["administrator".to_owned()] })
+pub(super) async fn whoami(State(node): State<Arc<Node>>, Caller(actor): Caller) -> Json<WhoAmI> {
+    let routes = node.directory.routes();
+    let user = routes.access().user(&actor.name).filter(|_| !actor.unlimited);
+    let tags = match user {
+        Some(user) => user.tags.iter().map(Name::to_string).collect(),
+        None => vec![Tag::Administrator.name().to_owned()],
+    };
+    Json(WhoAmI { name: actor.name.to_string(), tags })
 }
 
 /// `GET /api/connections`.
-pub(super) async fn connections(State(node): State<Arc<Node>>) -> Json<Vec<Connection>> {
+pub(super) async fn connections(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+) -> Json<Vec<Connection>> {
     let all = node.registry.all();
-    Json(all.iter().map(|profile| connection(&node, profile)).collect())
+    let routes = node.directory.routes();
+    let seen = all.iter().filter(|profile| sees(&routes, &caller, profile));
+    Json(seen.map(|profile| connection(&node, profile)).collect())
+}
+
+/// `GET /api/connections/{name}`.
+pub(super) async fn connection_of(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Names(name): Names<String>,
+) -> Answered {
+    let profile = named(&node, &caller, &name)?;
+    Ok(Json(connection(&node, &profile)).into_response())
+}
+
+/// `DELETE /api/connections/{name}`: closed with 320, and the reason that the header `X-Reason` gives.
+pub(super) async fn close_connection(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Names(name): Names<String>,
+    headers: HeaderMap,
+) -> Answered {
+    let profile = named(&node, &caller, &name)?;
+    let reason = headers.get("x-reason").and_then(|reason| reason.to_str().ok());
+    let reason = reason.unwrap_or("Closed via management plugin");
+    tracing::info!(connection = name, by = %caller.0.name, reason, "connection closed");
+    profile.link.send(Event::Close(reason.into()));
+    Ok(done())
+}
+
+fn named(node: &Node, caller: &Caller, name: &str) -> Result<Arc<Profile>, Failed> {
+    let found = node.registry.all().into_iter().find(|profile| profile.name() == name);
+    let routes = node.directory.routes();
+    found.filter(|profile| sees(&routes, caller, profile)).ok_or_else(Failed::not_found)
+}
+
+/// Its own connections everybody may see, all of them who may look at everything.
+fn sees(routes: &Routes, caller: &Caller, profile: &Profile) -> bool {
+    routes.access().bears(&caller.0, Tag::Monitoring)
+        || profile.user.get().is_some_and(|user| caller.0.name == **user)
 }
 
 /// `GET /health/live`: the process answers.

@@ -1,153 +1,206 @@
-//! Vhosts, queues, exchanges and bindings.
+//! Queues, exchanges and bindings, in the vhosts that the caller may look at.
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
-use broker_api::{Binding, DestinationType, Exchange, Queue, Vhost};
+use axum::extract::State;
+use axum::response::{IntoResponse, Json};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use broker_api::{Binding, DestinationType, Exchange, Queue};
 use broker_core::id::QueueId;
 use broker_core::name::Name;
 use broker_core::policy::Policy;
 use broker_core::queue::Counts;
 use broker_core::topology;
-use broker_core::topology::{Destination, QueueRecord};
+use broker_core::topology::{Destination, QueueRecord, Routes};
+use broker_protocol::table::FieldTable;
+use broker_protocol::wire::{Field, Writer};
+use bytes::BytesMut;
 use hashbrown::HashMap;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-use crate::management::{failure, json};
+use crate::management::failed::Failed;
+use crate::management::guard::Caller;
+use crate::management::json;
+use crate::management::payload::Names;
+use crate::management::writing::Answered;
 use crate::node::Node;
 
 type Shared = State<Arc<Node>>;
-
-/// `GET /api/vhosts`.
-pub(super) async fn vhosts(State(node): Shared) -> Json<Vec<Vhost>> {
-    let routes = node.directory.routes();
-    Json(routes.vhosts().map(describe_vhost).collect())
-}
-
-/// `GET /api/vhosts/{vhost}`.
-pub(super) async fn vhost(State(node): Shared, Path(name): Path<String>) -> Response {
-    found(node.directory.routes().vhost(&name).map(describe_vhost))
-}
+type Pair = Names<(String, String)>;
 
 /// `GET /api/queues`.
-pub(super) async fn queues(State(node): Shared) -> Json<Vec<Queue>> {
+pub(super) async fn queues(State(node): Shared, caller: Caller) -> Json<Vec<Queue>> {
     let counts = node.survey().await;
     let routes = node.directory.routes();
-    let queues = routes.vhosts().flat_map(topology::Vhost::queues);
+    let queues = seen(&routes, &caller).flat_map(topology::Vhost::queues);
     Json(queues.map(|queue| describe_queue(&node, queue, &counts)).collect())
 }
 
 /// `GET /api/queues/{vhost}`.
-pub(super) async fn queues_of(State(node): Shared, Path(vhost): Path<String>) -> Response {
+pub(super) async fn queues_of(
+    State(node): Shared,
+    caller: Caller,
+    Names(vhost): Names<String>,
+) -> Answered {
     let counts = node.survey().await;
     let routes = node.directory.routes();
-    found(routes.vhost(&vhost).map(|vhost| {
-        let queues = vhost.queues().into_iter();
-        queues.map(|queue| describe_queue(&node, queue, &counts)).collect::<Vec<_>>()
-    }))
+    let queues = caller.look(&routes, &vhost)?.queues().into_iter();
+    let queues = queues.map(|queue| describe_queue(&node, queue, &counts));
+    Ok(Json(queues.collect::<Vec<_>>()).into_response())
 }
 
 /// `GET /api/queues/{vhost}/{name}`.
 pub(super) async fn queue(
     State(node): Shared,
-    Path((vhost, name)): Path<(String, String)>,
-) -> Response {
+    caller: Caller,
+    Names((vhost, name)): Pair,
+) -> Answered {
     let counts = node.survey().await;
     let routes = node.directory.routes();
-    let queue = routes.vhost(&vhost).and_then(|vhost| vhost.queue(&name));
+    let queue = caller.look(&routes, &vhost)?.queue(&name);
     found(queue.map(|queue| describe_queue(&node, queue, &counts)))
 }
 
 /// `GET /api/exchanges`.
-pub(super) async fn exchanges(State(node): Shared) -> Json<Vec<Exchange>> {
+pub(super) async fn exchanges(State(node): Shared, caller: Caller) -> Json<Vec<Exchange>> {
     let routes = node.directory.routes();
-    Json(routes.vhosts().flat_map(describe_exchanges).collect())
+    Json(seen(&routes, &caller).flat_map(describe_exchanges).collect())
 }
 
 /// `GET /api/exchanges/{vhost}`.
-pub(super) async fn exchanges_of(State(node): Shared, Path(vhost): Path<String>) -> Response {
-    found(node.directory.routes().vhost(&vhost).map(describe_exchanges))
+pub(super) async fn exchanges_of(
+    State(node): Shared,
+    caller: Caller,
+    Names(vhost): Names<String>,
+) -> Answered {
+    let routes = node.directory.routes();
+    Ok(Json(describe_exchanges(caller.look(&routes, &vhost)?)).into_response())
 }
 
 /// `GET /api/exchanges/{vhost}/{name}`; the default exchange is `amq.default`.
 pub(super) async fn exchange(
     State(node): Shared,
-    Path((vhost, name)): Path<(String, String)>,
-) -> Response {
+    caller: Caller,
+    Names((vhost, name)): Pair,
+) -> Answered {
     let routes = node.directory.routes();
-    let vhost = routes.vhost(&vhost);
-    let name = exchange_name(&name);
-    found(vhost.and_then(|vhost| Some(describe_exchange(vhost, vhost.exchange(name)?))))
+    let vhost = caller.look(&routes, &vhost)?;
+    let exchange = vhost.exchange(exchange_name(&name));
+    found(exchange.map(|exchange| describe_exchange(vhost, exchange)))
 }
 
 /// `GET /api/bindings`.
-pub(super) async fn bindings(State(node): Shared) -> Json<Vec<Binding>> {
+pub(super) async fn bindings(State(node): Shared, caller: Caller) -> Json<Vec<Binding>> {
     let routes = node.directory.routes();
-    Json(routes.vhosts().flat_map(describe_bindings).collect())
+    Json(seen(&routes, &caller).flat_map(describe_bindings).collect())
 }
 
 /// `GET /api/bindings/{vhost}`.
-pub(super) async fn bindings_of(State(node): Shared, Path(vhost): Path<String>) -> Response {
-    found(node.directory.routes().vhost(&vhost).map(describe_bindings))
+pub(super) async fn bindings_of(
+    State(node): Shared,
+    caller: Caller,
+    Names(vhost): Names<String>,
+) -> Answered {
+    let routes = node.directory.routes();
+    Ok(Json(describe_bindings(caller.look(&routes, &vhost)?)).into_response())
+}
+
+/// `GET /api/bindings/{vhost}/e/{source}/{q or e}/{destination}`.
+pub(super) async fn bindings_between(
+    State(node): Shared,
+    caller: Caller,
+    Names((vhost, source, kind, destination)): Names<(String, String, String, String)>,
+) -> Answered {
+    let routes = node.directory.routes();
+    let vhost = caller.look(&routes, &vhost)?;
+    let bindings = between(vhost, &source, &kind, &destination)?;
+    Ok(Json(bindings.into_iter().map(|(_, shown)| shown).collect::<Vec<_>>()).into_response())
+}
+
+/// `GET /api/bindings/{vhost}/e/{source}/{q or e}/{destination}/{properties key}`.
+pub(super) async fn binding(
+    State(node): Shared,
+    caller: Caller,
+    Names((vhost, source, kind, destination, key)): Names<(String, String, String, String, String)>,
+) -> Answered {
+    let routes = node.directory.routes();
+    let vhost = caller.look(&routes, &vhost)?;
+    let bindings = between(vhost, &source, &kind, &destination)?.into_iter();
+    found(bindings.map(|(_, shown)| shown).find(|shown| shown.properties_key == key))
+}
+
+/// The bindings from one to the other, as they are and as the API shows them.
+pub(super) fn between(
+    vhost: &topology::Vhost,
+    source: &str,
+    kind: &str,
+    destination: &str,
+) -> Result<Vec<(topology::Binding, Binding)>, Failed> {
+    let source = Name::new(exchange_name(source));
+    let destination = super::declaring::destination(kind, destination)?;
+    let bindings = vhost.bindings_from(&source).filter(|b| b.destination == destination);
+    Ok(bindings.map(|b| (topology::Binding::clone(b), describe_binding(b))).collect())
 }
 
 /// `GET /api/queues/{vhost}/{name}/bindings`.
 pub(super) async fn bindings_to_queue(
     State(node): Shared,
-    Path((vhost, name)): Path<(String, String)>,
-) -> Response {
+    caller: Caller,
+    Names((vhost, name)): Pair,
+) -> Answered {
     let routes = node.directory.routes();
-    found(routes.vhost(&vhost).and_then(|vhost| {
-        let queue = vhost.queue(&name)?.settings.name.clone();
+    let vhost = caller.look(&routes, &vhost)?;
+    found(vhost.queue(&name).map(|queue| {
+        let queue = queue.settings.name.clone();
         let implied = implied(vhost.name(), &queue);
         let destination = Destination::Queue(queue);
         let explicit = vhost.bindings_to(&destination).map(|binding| describe_binding(binding));
-        Some(std::iter::once(implied).chain(explicit).collect::<Vec<_>>())
+        std::iter::once(implied).chain(explicit).collect::<Vec<_>>()
     }))
 }
 
 /// `GET /api/exchanges/{vhost}/{name}/bindings/source`.
 pub(super) async fn bindings_from(
     State(node): Shared,
-    Path((vhost, name)): Path<(String, String)>,
-) -> Response {
+    caller: Caller,
+    Names((vhost, name)): Pair,
+) -> Answered {
     let routes = node.directory.routes();
-    found(routes.vhost(&vhost).and_then(|vhost| {
-        let source = vhost.exchange(exchange_name(&name))?.name.clone();
-        let bindings = vhost.bindings_from(&source).map(|binding| describe_binding(binding));
-        Some(bindings.collect::<Vec<_>>())
+    let vhost = caller.look(&routes, &vhost)?;
+    found(vhost.exchange(exchange_name(&name)).map(|source| {
+        let bindings = vhost.bindings_from(&source.name);
+        bindings.map(|binding| describe_binding(binding)).collect::<Vec<_>>()
     }))
 }
 
 /// `GET /api/exchanges/{vhost}/{name}/bindings/destination`.
 pub(super) async fn bindings_to_exchange(
     State(node): Shared,
-    Path((vhost, name)): Path<(String, String)>,
-) -> Response {
+    caller: Caller,
+    Names((vhost, name)): Pair,
+) -> Answered {
     let routes = node.directory.routes();
-    found(routes.vhost(&vhost).and_then(|vhost| {
-        let exchange = vhost.exchange(exchange_name(&name))?.name.clone();
-        let destination = Destination::Exchange(exchange);
-        let bindings = vhost.bindings_to(&destination).map(|binding| describe_binding(binding));
-        Some(bindings.collect::<Vec<_>>())
+    let vhost = caller.look(&routes, &vhost)?;
+    found(vhost.exchange(exchange_name(&name)).map(|exchange| {
+        let destination = Destination::Exchange(exchange.name.clone());
+        let bindings = vhost.bindings_to(&destination);
+        bindings.map(|binding| describe_binding(binding)).collect::<Vec<_>>()
     }))
 }
 
-fn found<T: Serialize>(object: Option<T>) -> Response {
-    match object {
-        Some(object) => Json(object).into_response(),
-        None => failure(StatusCode::NOT_FOUND, "not_found", "Object Not Found"),
-    }
+/// The vhosts that the caller may look at.
+fn seen<'a>(routes: &'a Routes, caller: &'a Caller) -> impl Iterator<Item = &'a topology::Vhost> {
+    routes.vhosts().filter(|vhost| caller.sees(routes, vhost.name()))
 }
 
-fn exchange_name(name: &str) -> &str {
+fn found<T: Serialize>(object: Option<T>) -> Answered {
+    object.map(|object| Json(object).into_response()).ok_or_else(Failed::not_found)
+}
+
+pub(super) fn exchange_name(name: &str) -> &str {
     if name == "amq.default" { "" } else { name }
-}
-
-fn describe_vhost(vhost: &topology::Vhost) -> Vhost {
-    Vhost { name: vhost.name().to_string(), description: String::new() }
 }
 
 fn describe_queue(node: &Node, queue: &QueueRecord, counts: &HashMap<QueueId, Counts>) -> Queue {
@@ -219,6 +272,7 @@ fn implied(vhost: &Name, queue: &Name) -> Binding {
         destination_type: DestinationType::Queue,
         routing_key: queue.to_string(),
         arguments: broker_api::Arguments::new(),
+        properties_key: properties_key(queue, &FieldTable::new()),
     }
 }
 
@@ -234,5 +288,18 @@ fn describe_binding(binding: &topology::Binding) -> Binding {
         destination_type,
         routing_key: binding.routing_key.to_string(),
         arguments: json::arguments(&binding.arguments),
+        properties_key: properties_key(&binding.routing_key, &binding.arguments),
     }
+}
+
+/// The routing key, and a digest of the arguments if there are any, as RabbitMQ puts them together.
+pub(super) fn properties_key(routing_key: &str, arguments: &FieldTable) -> String {
+    let key = routing_key.replace('~', "%7E");
+    if arguments.is_empty() {
+        return if key.is_empty() { "~".to_owned() } else { key };
+    }
+    let mut bytes = BytesMut::new();
+    arguments.clone().sorted().write(&mut Writer::new(&mut bytes));
+    let digest = Sha256::digest(&bytes);
+    format!("{key}~{}", BASE64_URL_SAFE_NO_PAD.encode(&digest[..12]))
 }

@@ -5,98 +5,111 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
+use axum::extract::State;
+use axum::response::{IntoResponse, Json};
 use axum::routing::{MethodRouter, get};
 use broker_api::Policy as Described;
+use broker_core::access::Tag;
 use broker_core::name::Name;
 use broker_core::policy::{ApplyTo, Invalid, Pattern, Policy, Rank};
 use broker_core::topology::{Command, Vhost};
 
-use crate::management::{failure, json};
+use crate::management::failed::Failed;
+use crate::management::guard::Caller;
+use crate::management::json;
+use crate::management::payload::{Names, Payload};
+use crate::management::writing::{Answered, done, put};
 use crate::node::Node;
 
 type Shared = State<Arc<Node>>;
 
 /// `/policies` or `/operator-policies`.
 pub(super) fn everywhere(rank: Rank) -> MethodRouter<Arc<Node>> {
-    get(async move |State(node): Shared| {
+    get(async move |State(node): Shared, caller: Caller| {
         let routes = node.directory.routes();
-        Json(routes.vhosts().flat_map(|vhost| describe_all(vhost, rank)).collect::<Vec<_>>())
+        let seen = routes.vhosts().filter(|vhost| caller.sees(&routes, vhost.name()));
+        Json(seen.flat_map(|vhost| describe_all(vhost, rank)).collect::<Vec<_>>())
     })
 }
 
 /// The same of one vhost.
 pub(super) fn in_vhost(rank: Rank) -> MethodRouter<Arc<Node>> {
-    get(async move |State(node): Shared, Path(vhost): Path<String>| {
-        match node.directory.routes().vhost(&vhost) {
-            Some(vhost) => Json(describe_all(vhost, rank)).into_response(),
-            None => missing(),
-        }
+    get(async move |State(node): Shared, caller: Caller, Names(vhost): Names<String>| {
+        let routes = node.directory.routes();
+        let policies = describe_all(caller.look(&routes, &vhost)?, rank);
+        Answered::Ok(Json(policies).into_response())
     })
 }
 
 /// One policy.
 pub(super) fn one(rank: Rank) -> MethodRouter<Arc<Node>> {
-    type At = Path<(String, String)>;
-    get(async move |State(node): Shared, Path((vhost, name)): At| {
+    type At = Names<(String, String)>;
+    get(async move |State(node): Shared, caller: Caller, Names((vhost, name)): At| {
         let routes = node.directory.routes();
-        let Some(vhost) = routes.vhost(&vhost) else { return missing() };
-        match vhost.policies().get(rank, &name.into()) {
-            Some(policy) => Json(describe(vhost, policy)).into_response(),
-            None => missing(),
-        }
+        let vhost = caller.look(&routes, &vhost)?;
+        let policy = vhost.policies().get(rank, &name.into()).ok_or_else(Failed::not_found)?;
+        Answered::Ok(Json(describe(vhost, policy)).into_response())
     })
-    .put(async move |State(node): Shared, Path((vhost, name)): At, body: Bytes| {
-        set(&node, rank, vhost.into(), name.into(), &body).await
-    })
-    .delete(async move |State(node): Shared, Path((vhost, name)): At| {
-        delete(&node, rank, vhost.into(), name.into()).await
-    })
-}
-
-async fn set(node: &Node, rank: Rank, vhost: Name, name: Name, body: &[u8]) -> Response {
-    let wanted: Described = match serde_json::from_slice(body) {
-        Ok(wanted) => wanted,
-        Err(error) => return bad_request(&error.to_string()),
-    };
-    let policy = match policy(rank, name, &wanted) {
-        Ok(policy) => Arc::new(policy),
-        Err(invalid) => return bad_request(&format!("Validation failed: {invalid}")),
-    };
-    let routes = node.directory.routes().clone();
-    let Some(found) = routes.vhost(&vhost) else { return missing() };
-    let known = found.policies().get(rank, &policy.name).is_some();
-    carry_out(
-        node,
-        Command::SetPolicy { vhost, rank, policy },
-        if known { StatusCode::NO_CONTENT } else { StatusCode::CREATED },
+    .put(
+        async move |State(node): Shared,
+                    caller: Caller,
+                    Names((vhost, name)): At,
+                    Payload(wanted): Payload<Described>| {
+            set(&node, &caller, (rank, vhost.into(), name.into()), &wanted).await
+        },
     )
-    .await
+    .delete(async move |State(node): Shared, caller: Caller, Names((vhost, name)): At| {
+        delete(&node, &caller, (rank, vhost.into(), name.into())).await
+    })
 }
 
-async fn delete(node: &Node, rank: Rank, vhost: Name, name: Name) -> Response {
-    let routes = node.directory.routes().clone();
-    let known =
-        routes.vhost(&vhost).is_some_and(|vhost| vhost.policies().get(rank, &name).is_some());
-    if !known {
-        return missing();
-    }
-    let delete = Command::DeletePolicy { vhost, rank, name };
-    carry_out(node, delete, StatusCode::NO_CONTENT).await
+/// Where a policy is: its rank, its vhost and its name.
+type Place = (Rank, Name, Name);
+
+/// Makes or replaces a policy.
+pub(super) async fn set(
+    node: &Node,
+    caller: &Caller,
+    (rank, vhost, name): Place,
+    wanted: &Described,
+) -> Answered {
+    let known = is_known(node, caller, (rank, &vhost, &name))?;
+    let policy = policy(rank, name, wanted)
+        .map_err(|invalid| Failed::bad_request(format_args!("Validation failed: {invalid}")))?;
+    carry_out(node, Command::SetPolicy { vhost, rank, policy: Arc::new(policy) }).await?;
+    Ok(put(!known))
 }
 
-async fn carry_out(node: &Node, command: Command, done: StatusCode) -> Response {
-    match node.govern(command) {
-        Ok(recorded) => {
-            node.store.wait(recorded).await;
-            done.into_response()
-        }
-        // The vhost has gone meanwhile.
-        Err(_) => missing(),
+async fn delete(node: &Node, caller: &Caller, (rank, vhost, name): Place) -> Answered {
+    if !is_known(node, caller, (rank, &vhost, &name))? {
+        return Err(Failed::not_found());
     }
+    carry_out(node, Command::DeletePolicy { vhost, rank, name }).await?;
+    Ok(done())
+}
+
+/// Whether there is such a policy; refuses whoever may not change it.
+fn is_known(
+    node: &Node,
+    caller: &Caller,
+    (rank, vhost, name): (Rank, &Name, &Name),
+) -> Result<bool, Failed> {
+    let routes = node.directory.routes();
+    caller.needs(
+        &routes,
+        match rank {
+            Rank::User => Tag::Policymaker,
+            Rank::Operator => Tag::Administrator,
+        },
+    )?;
+    let vhost = caller.look(&routes, vhost)?;
+    Ok(vhost.policies().get(rank, name).is_some())
+}
+
+async fn carry_out(node: &Node, command: Command) -> Result<(), Failed> {
+    let recorded = node.govern(command)?;
+    node.store.wait(recorded).await;
+    Ok(())
 }
 
 fn policy(rank: Rank, name: Name, wanted: &Described) -> Result<Policy, Invalid> {
@@ -119,12 +132,4 @@ fn describe(vhost: &Vhost, policy: &Policy) -> Described {
         definition: json::arguments(policy.definition()),
         priority: policy.priority,
     }
-}
-
-fn bad_request(reason: &str) -> Response {
-    failure(StatusCode::BAD_REQUEST, "bad_request", reason)
-}
-
-fn missing() -> Response {
-    failure(StatusCode::NOT_FOUND, "not_found", "Object Not Found")
 }

@@ -22,6 +22,8 @@ pub(crate) enum Awaited {
     Secret,
     /// The virtual host.
     Vhost,
+    /// Whether a channel may be opened.
+    Channel { number: u16 },
     /// A method on a channel.
     Method { channel: u16, method: (u16, u16), reply: Reply },
 }
@@ -75,6 +77,10 @@ impl Connection {
                 self.send(0, broker_protocol::method::connection::UpdateSecretOk {});
             }
             (Awaited::Vhost, Answer::Done) => self.opened(),
+            (Awaited::Channel { number }, Answer::Done) => self.open_channel(number),
+            (Awaited::Channel { .. }, Answer::Refused(refusal)) => {
+                self.fail(refusal.into(), (20, 10), requests);
+            }
             (Awaited::Secret, Answer::Refused(_)) => {
                 let text = "New secret was refused by one of the backends";
                 self.fail(Fault::connection(ReplyCode::NotAllowed, text), (10, 70), requests);

@@ -21,7 +21,7 @@ impl Connection {
         requests: &mut Vec<Request>,
     ) -> Result<(), Fault> {
         let Some(channel) = self.channels.get(&number) else {
-            return self.on_absent_channel(number, &method);
+            return self.on_absent_channel(number, &method, requests);
         };
         if channel.closing {
             self.on_closing_channel(number, &method);
@@ -61,7 +61,12 @@ impl Connection {
         Ok(())
     }
 
-    fn on_absent_channel(&mut self, number: u16, method: &Method<'_>) -> Result<(), Fault> {
+    fn on_absent_channel(
+        &mut self,
+        number: u16,
+        method: &Method<'_>,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), Fault> {
         match method {
             Method::ChannelOpen(_) if number > self.limits.channel_max => Err(Fault::connection(
                 ReplyCode::NotAllowed,
@@ -70,16 +75,26 @@ impl Connection {
                     self.limits.channel_max
                 ),
             )),
+            Method::ChannelOpen(_) if self.asks_for_channels => {
+                self.flush_settling(requests);
+                self.awaited = Some(Awaited::Channel { number });
+                requests.push(Request::OpenChannel);
+                Ok(())
+            }
             Method::ChannelOpen(_) => {
-                self.channels_made = self.channels_made.wrapping_add(1);
-                self.channels.insert(number, Box::new(Channel::new(self.channels_made)));
-                self.send(number, channel::OpenOk {});
+                self.open_channel(number);
                 Ok(())
             }
             // The client closed it when the broker did the same.
             Method::ChannelCloseOk(_) => Ok(()),
             _ => Err(Fault::connection(ReplyCode::ChannelError, "expected 'channel.open'")),
         }
+    }
+
+    pub(super) fn open_channel(&mut self, number: u16) {
+        self.channels_made = self.channels_made.wrapping_add(1);
+        self.channels.insert(number, Box::new(Channel::new(self.channels_made)));
+        self.send(number, channel::OpenOk {});
     }
 
     /// The broker has closed it, and the client may not know: all but the closing is ignored.

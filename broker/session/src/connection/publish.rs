@@ -56,7 +56,7 @@ impl Connection {
         if found.body.len() as u64 > self.settings.max_body {
             return None;
         }
-        if found.properties.user_id().is_some_and(|claimed| self.user != *claimed) {
+        if found.properties.user_id().is_some_and(|claimed| !self.may_claim(claimed)) {
             return None;
         }
         // The end octet of the last frame is the byte after the body, or after the header without one.
@@ -135,11 +135,11 @@ impl Connection {
         Ok(())
     }
 
-    /// The `user-id` property, if there is one, must tell the truth.
+    /// The `user-id` property, if there is one, must tell the truth, except an impersonator's.
     fn check_user(&self, message: &Message) -> Result<(), Fault> {
         let header = ContentHeader::trusted(message.header())?;
         match header.properties.user_id() {
-            Some(claimed) if self.user != *claimed => Err(Fault::channel(
+            Some(claimed) if !self.may_claim(claimed) => Err(Fault::channel(
                 ReplyCode::PreconditionFailed,
                 format_args!(
                     "user_id property set to '{claimed}' but authenticated user was '{}'",
@@ -148,6 +148,10 @@ impl Connection {
             )),
             _ => Ok(()),
         }
+    }
+
+    fn may_claim(&self, user: &str) -> bool {
+        self.impersonates || self.user == *user
     }
 
     fn check_unfinished(&self) -> Result<(), Fault> {
