@@ -68,11 +68,24 @@ pub(crate) fn duration() -> Rule {
         .reason(Reason::FieldValueInvalid)
 }
 
-/// A size in bytes as Kubernetes writes quantities.
+/// A size in bytes as Kubernetes writes quantities, no larger than the integers that carry it.
 pub(crate) fn size() -> Rule {
-    Rule::new(r"self.matches('^[1-9][0-9]*(k|M|G|T|Ki|Mi|Gi|Ti)?$')")
-        .message("write a size such as 500Mi, 10Gi or 1T")
+    let within = within("7Ei");
+    Rule::new(format!("self.matches('^[1-9][0-9]*(k|M|G|T|Ki|Mi|Gi|Ti)?$') && {within}"))
+        .message("write a size such as 500Mi, 10Gi or 1T, 7Ei at most")
         .reason(Reason::FieldValueInvalid)
+}
+
+/// A size that the broker takes up to `limit`, for the reason that completes the message.
+pub(crate) fn at_most(limit: &str, because: &str) -> Rule {
+    // What is no size at all has a rule, and a message, of its own.
+    Rule::new(format!("!isQuantity(self) || {}", within(limit)))
+        .message(Message::Message(format!("write a size of at most {limit}: {because}")))
+        .reason(Reason::FieldValueInvalid)
+}
+
+fn within(limit: &str) -> String {
+    format!("quantity(self).compareTo(quantity('{limit}')) <= 0")
 }
 
 #[cfg(test)]

@@ -33,9 +33,9 @@ pub struct Settings {
     #[schemars(range(min = 4_096, max = 16_777_216))]
     pub frame_max: Option<i32>,
 
-    /// Largest message body, as in `16Mi`.
+    /// Largest message body, as in `16Mi`; `32Mi` at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = rules::size())]
+    #[x_kube(validation = rules::size(), validation = rules::at_most("32Mi", "the broker stores no larger messages"))]
     pub max_message_size: Option<Size>,
 
     /// Bytes of waiting messages above which publishers are held back, as in `512Mi`.
