@@ -7,6 +7,7 @@ use kube::runtime::{controller, watcher};
 use kube::{Api, Client, Resource};
 use operator_topology::Pool;
 
+use crate::access::Namespaces;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -19,12 +20,13 @@ pub(crate) struct Context {
     pub(crate) options: Options,
     pub(crate) pool: Pool,
     pub(crate) registry: Registry,
+    pub(crate) namespaces: Namespaces,
     pub(crate) standings: Standings,
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
 }
 
-// === impl Shared ===
+// === impl Context ===
 
 impl Context {
     pub(crate) fn new(client: Client, options: Options) -> Self {
@@ -35,6 +37,7 @@ impl Context {
             options,
             pool: Pool::new(),
             registry: Registry::default(),
+            namespaces: Namespaces::default(),
             standings: Standings::default(),
             metrics: Metrics::default(),
         }

@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use crate::context::Context;
-use crate::run::{Error, Shutdown};
+use crate::error::Error;
+use crate::shutdown::Shutdown;
 
 /// Serves until `shutdown`, in a task of its own; does nothing when no address is configured.
 ///

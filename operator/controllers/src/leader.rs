@@ -9,8 +9,8 @@ use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::error::Error;
 use crate::options::LeaderElection;
-use crate::run::Error;
 
 /// How long a lease that is not renewed is respected, in seconds.
 const DURATION: u64 = 15;

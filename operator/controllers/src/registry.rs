@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use operator_api::cluster::access::AllowedNamespaces;
+use operator_api::cluster::access::{AllowedNamespaces, NamespacesFrom};
 use operator_topology::Endpoint;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -60,6 +60,8 @@ pub(crate) struct Broker {
 pub(crate) enum Notice {
     /// The cluster changed.
     Cluster(Named),
+    /// Whether the cluster lets the namespace use it changed.
+    Access { cluster: Named, namespace: String },
     /// The broker object was declared, perhaps for the first time: what is bound to it can be bound.
     Created(ObjectKey),
     /// The broker object was removed, or a resource that stood for it is gone: the next in age takes over.
@@ -79,6 +81,14 @@ impl Registry {
     /// What is known about a cluster; `None` when it does not exist.
     pub(crate) fn get(&self, key: &Named) -> Option<Arc<Cluster>> {
         self.clusters.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// The clusters that choose namespaces by their labels, and how.
+    pub(crate) fn selecting(&self) -> Vec<(Named, AllowedNamespaces)> {
+        let clusters = self.clusters.read().unwrap_or_else(PoisonError::into_inner);
+        let selects = |cluster: &Cluster| cluster.access.from == NamespacesFrom::Selector;
+        let selecting = clusters.iter().filter(|(_, cluster)| selects(cluster));
+        selecting.map(|(key, cluster)| (key.clone(), cluster.access.clone())).collect()
     }
 
     /// The cluster exists. Who may use it, and whether it goes, is known at once.

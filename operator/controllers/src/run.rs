@@ -3,44 +3,16 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, Shared as SharedFuture};
 use kube::{Api, Client};
 use operator_api::{Binding, BrokerCluster, Exchange, Queue};
-use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::context::Context;
+use crate::error::Error;
 use crate::options::Options;
-use crate::{cluster, health, leader, topology};
-
-/// Why the operator could not start or had to stop.
-#[derive(Debug, Error)]
-pub enum Error {
-    /// The Kubernetes API refused something without which the operator cannot work.
-    #[error("the Kubernetes API is not usable: {0}")]
-    Kubernetes(#[from] kube::Error),
-    /// The custom resources are not known to the API.
-    #[error("the API does not know the custom resources: install crds/ first ({0})")]
-    NoCustomResources(kube::Error),
-    /// The lease could not be read or written.
-    #[error("leader election failed: {0}")]
-    LeaderElection(String),
-    /// Another process holds the lease now. What this one began is safe to be begun again by the other.
-    #[error("this process is no longer the leader")]
-    LostLeadership,
-    /// The address for health and metrics cannot be used.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// What the operating system says.
-        error: std::io::Error,
-    },
-}
-
-/// When to stop, for everybody who has to know.
-pub(crate) type Shutdown = SharedFuture<BoxFuture<'static, ()>>;
+use crate::shutdown::{Shutdown, sync};
+use crate::{access, cluster, health, leader, topology};
 
 /// Runs the operator until `shutdown` completes, then finishes what is under way and returns.
 ///
@@ -86,6 +58,7 @@ async fn work(context: &Arc<Context>, shutdown: Shutdown) -> Result<(), Error> {
     let topology = async {
         // Before every cluster is known, a resource could be told that its cluster does not exist.
         if all_known.await.is_ok() {
+            access::listed(context).await;
             context.metrics.set_ready(true);
             info!("the operator is watching");
             tokio::join!(
@@ -95,7 +68,8 @@ async fn work(context: &Arc<Context>, shutdown: Shutdown) -> Result<(), Error> {
             );
         }
     };
-    tokio::join!(clusters, topology);
+    let namespaces = access::follow(context, sync(&shutdown));
+    tokio::join!(clusters, namespaces, topology);
     Ok(())
 }
 
@@ -109,16 +83,4 @@ async fn check_api(context: &Context) -> Result<(), Error> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// kube wants a future that may be shared between threads.
-fn sync(shutdown: &Shutdown) -> impl Future<Output = ()> + Send + Sync + 'static {
-    let (sender, receiver) = oneshot::channel();
-    let shutdown = shutdown.clone();
-    tokio::spawn(async move {
-        shutdown.await;
-        // The controller may have ended by itself.
-        let _ = sender.send(());
-    });
-    receiver.map(drop)
 }

@@ -103,6 +103,7 @@ fn woken<K: Kind>(
         let claims = &reconciler.claims;
         let concerned = match &notice {
             Notice::Cluster(cluster) => claims.in_cluster(cluster),
+            Notice::Access { cluster, namespace } => claims.affected(cluster, namespace),
             Notice::Created(object) => claims.dependents(object),
             Notice::Removed(object) => {
                 [claims.claimants(object), claims.dependents(object)].concat()

@@ -104,6 +104,17 @@ impl Claims {
         self.read().by_cluster.get(cluster).into_iter().flatten().cloned().collect()
     }
 
+    /// The resources that name `cluster` from `namespace`, and those that stand for the same objects.
+    pub(crate) fn affected(&self, cluster: &Named, namespace: &str) -> Vec<Named> {
+        let index = self.read();
+        let named = index.by_cluster.get(cluster).into_iter().flatten();
+        let claims = named
+            .filter(|resource| resource.namespace == namespace)
+            .filter_map(|resource| index.claims.get(resource));
+        let claimants = claims.filter_map(|claim| index.by_object.get(&claim.object));
+        claimants.flat_map(BTreeMap::values).cloned().collect()
+    }
+
     /// The resources that stand for `object`, oldest first.
     pub(crate) fn claimants(&self, object: &ObjectKey) -> Vec<Named> {
         self.read().by_object.get(object).into_iter().flat_map(BTreeMap::values).cloned().collect()
