@@ -72,6 +72,14 @@ impl Application {
     }
 }
 
+/// Declares a durable queue.
+pub(crate) fn declare_queue(uri: &Uri, queue: &str) {
+    let mut client = Client::connect(uri).unwrap();
+    client.open_channel(1).unwrap();
+    client.send(1, queue::Declare { queue, durable: true, ..Default::default() }).unwrap();
+    client.wait_for(1, "queue.declare-ok").unwrap();
+}
+
 /// Whether the broker has a queue of that name.
 pub(crate) fn has_queue(uri: &Uri, queue: &str) -> bool {
     let mut client = Client::connect(uri).unwrap();

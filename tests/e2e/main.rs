@@ -14,5 +14,6 @@ mod dev;
 mod kubectl;
 mod looking;
 mod messages;
+mod owning;
 mod stopping;
 mod watching;

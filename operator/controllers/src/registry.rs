@@ -60,10 +60,12 @@ pub(crate) struct Broker {
 pub(crate) enum Notice {
     /// The cluster changed.
     Cluster(Named),
-    /// Whether the cluster lets the namespace use it changed.
-    Access { cluster: Named, namespace: String },
     /// The broker object was declared, perhaps for the first time: what is bound to it can be bound.
     Created(ObjectKey),
+    /// Whether the cluster lets the namespace use it changed.
+    Access { cluster: Named, namespace: String },
+    /// What a resource says of the broker object changed, and others stand for it too.
+    Claimed(ObjectKey),
     /// The broker object was removed, or a resource that stood for it is gone: the next in age takes over.
     Removed(ObjectKey),
 }

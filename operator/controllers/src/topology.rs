@@ -9,11 +9,14 @@
 mod binding;
 pub(crate) mod claim;
 mod decision;
+mod declaring;
 mod exchange;
+mod history;
 mod kind;
 mod outcome;
 mod queue;
 mod reconcile;
+mod removing;
 pub(crate) mod standing;
 mod writing;
 
@@ -57,7 +60,7 @@ pub(crate) async fn run<K: Kind>(
             Err(error) => warn!(%error, kind = %K::kind(&()), "the watch was interrupted"),
         })
         .applied_objects()
-        .predicate_filter(intent::<K>, kube::runtime::PredicateConfig::default());
+        .predicate_filter(intent_or_loss::<K>, kube::runtime::PredicateConfig::default());
     Controller::for_stream(resources, store)
         .with_config(context.controlling())
         .reconcile_on(woken(notices, Arc::clone(&reconciler)))
@@ -71,12 +74,22 @@ pub(crate) async fn run<K: Kind>(
         .await;
 }
 
+/// As [`intent`], and when somebody took our finalizer off a resource that has something in a broker.
+fn intent_or_loss<K: Kind>(resource: &K) -> Option<u64> {
+    let lost = !resource.is_held() && history::is_programmed(&resource.topology_status());
+    intent(resource).map(|intent| intent ^ u64::from(lost))
+}
+
 /// Keeps the claims, and lets those who wait for a resource's end know of it.
 fn follow<K: Kind>(reconciler: &Reconciler, change: Change<'_, K>) {
     match change {
         Change::Applied(resource) => {
             reconciler.context.standings.seen(&resource.object_key());
-            reconciler.claims.insert(&Named::of(resource), resource.claim());
+            let claim = resource.claim();
+            let object = claim.object.clone();
+            if reconciler.claims.insert(&Named::of(resource), claim) {
+                reconciler.context.registry.tell(Notice::Claimed(object));
+            }
         }
         Change::Gone(key) => {
             reconciler.memory.forget(key);
@@ -105,6 +118,7 @@ fn woken<K: Kind>(
             Notice::Cluster(cluster) => claims.in_cluster(cluster),
             Notice::Access { cluster, namespace } => claims.affected(cluster, namespace),
             Notice::Created(object) => claims.dependents(object),
+            Notice::Claimed(object) => claims.claimants(object),
             Notice::Removed(object) => {
                 [claims.claimants(object), claims.dependents(object)].concat()
             }

@@ -37,9 +37,6 @@ pub enum Error {
     /// It exists with other settings, which AMQP cannot change.
     #[error("{0}")]
     Mismatch(String),
-    /// It exists and was not to be adopted.
-    #[error("it already exists in the broker")]
-    AlreadyExists,
     /// It was to be removed only if nobody uses it, or if it is empty.
     #[error("{0}")]
     InUse(String),
@@ -71,6 +68,11 @@ pub(crate) enum Scope {
 // === impl Error ===
 
 impl Error {
+    /// Whether the broker did not answer, so that it is not known whether it did what was asked.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
     /// Reads a client error; `address` and `vhost` say what was talked to.
     pub(crate) fn read(error: &lapin::Error, address: &str, vhost: &str) -> (Self, Scope) {
         let lapin::ErrorKind::ProtocolError(amqp) = error.kind() else {

@@ -19,8 +19,6 @@ pub enum Presence {
     Unknown,
     /// It was there before. Whether it still was is told by [`Ensured`].
     Expected,
-    /// It must not exist yet; [`Error::AlreadyExists`] if it does.
-    Forbidden,
 }
 
 /// How an object came to be what it should be.
@@ -72,19 +70,38 @@ impl Pool {
         presence: Presence,
     ) -> Result<Ensured, Error> {
         check_names(object)?;
-        let slot = self.slot(endpoint, vhost);
-        if presence == Presence::Unknown || matches!(object, Object::Binding(_)) {
-            slot.run(endpoint, Command::Declare(object)).await?;
-            return Ok(Ensured::Declared);
-        }
-        let ensured = match slot.run(endpoint, Command::Check(object)).await {
-            Ok(()) if presence == Presence::Forbidden => return Err(Error::AlreadyExists),
-            Ok(()) => Ensured::Found,
-            Err(Error::NotFound(_)) => Ensured::Created,
-            Err(error) => return Err(error),
+        let ensured = if presence == Presence::Unknown || matches!(object, Object::Binding(_)) {
+            Ensured::Declared
+        } else if self.exists(endpoint, vhost, object).await? {
+            Ensured::Found
+        } else {
+            Ensured::Created
         };
-        slot.run(endpoint, Command::Declare(object)).await?;
+        self.slot(endpoint, vhost).run(endpoint, Command::Declare(object)).await?;
         Ok(ensured)
+    }
+
+    /// Whether there is an exchange or queue of this name, whatever its settings. AMQP cannot ask for a binding, which may
+    /// always be there.
+    ///
+    /// # Errors
+    ///
+    /// What the broker answered.
+    pub async fn exists(
+        &self,
+        endpoint: &Endpoint,
+        vhost: &str,
+        object: &Object,
+    ) -> Result<bool, Error> {
+        check_names(object)?;
+        if matches!(object, Object::Binding(_)) {
+            return Ok(true);
+        }
+        match self.slot(endpoint, vhost).run(endpoint, Command::Check(object)).await {
+            Ok(()) => Ok(true),
+            Err(Error::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes `object` not exist. Idempotent: what is gone already is fine.

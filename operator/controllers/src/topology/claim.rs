@@ -39,8 +39,23 @@ pub(crate) struct Claim {
     pub(crate) needs: Vec<ObjectKey>,
     /// Creation time and uid: the older resource wins.
     pub(crate) birth: Birth,
-    /// Whether it will go on standing for the object: it is not being deleted, and its manifest can be carried out.
-    pub(crate) keeps: bool,
+    /// How far it is with the object.
+    pub(crate) stake: Stake,
+}
+
+/// How far a resource is with the object that it stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stake {
+    /// It is being deleted.
+    Going,
+    /// Its manifest cannot be carried out, and nothing of it is in a broker.
+    Flawed,
+    /// The broker said that it does not take it.
+    Refused,
+    /// It is to have the object as soon as nobody older does.
+    Coming,
+    /// The broker confirmed it, and our finalizer is on it: whatever comes, it will see to the object's end.
+    Holds,
 }
 
 /// Another resource that stands for the same object.
@@ -49,7 +64,7 @@ pub(crate) struct Rival {
     pub(crate) resource: Named,
     pub(crate) older: bool,
     /// As in [`Claim`].
-    pub(crate) keeps: bool,
+    pub(crate) stake: Stake,
 }
 
 /// Orders resources by age, and those of the same second by uid.
@@ -81,17 +96,41 @@ impl fmt::Display for What {
     }
 }
 
+// === impl Rival ===
+
+impl Rival {
+    /// Whether it keeps a younger resource from the object.
+    fn precedes(&self) -> bool {
+        !matches!(self.stake, Stake::Going | Stake::Flawed)
+    }
+}
+
+/// The resource that comes before one with these `rivals`, which are sorted by age.
+pub(crate) fn first(rivals: &[Rival]) -> Option<&Rival> {
+    rivals.iter().find(|rival| rival.older && rival.precedes())
+}
+
+/// The resource that has the object, or is about to, once the one with these `rivals` is gone. What the
+/// broker refuses to the next in age, nobody inherits.
+pub(crate) fn heir(rivals: &[Rival]) -> Option<&Rival> {
+    let holds = rivals.iter().find(|rival| rival.stake == Stake::Holds);
+    let next = || rivals.iter().find(|rival| rival.precedes());
+    holds.or_else(|| next().filter(|next| next.stake == Stake::Coming))
+}
+
 // === impl Claims ===
 
 impl Claims {
-    /// Records what `resource` says now.
-    pub(crate) fn insert(&self, resource: &Named, claim: Claim) {
+    /// Records what `resource` says now, and returns whether that is news to others that stand for the same object.
+    pub(crate) fn insert(&self, resource: &Named, claim: Claim) -> bool {
         let mut index = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if index.claims.get(resource) == Some(&claim) {
-            return;
+            return false;
         }
+        let object = claim.object.clone();
         index.remove(resource);
         index.insert(resource, claim);
+        index.by_object.get(&object).is_some_and(|claimants| claimants.len() > 1)
     }
 
     /// Forgets `resource` and returns what it said.
@@ -135,7 +174,7 @@ impl Claims {
             .map(|(birth, claimant)| Rival {
                 resource: claimant.clone(),
                 older: *birth < own.birth,
-                keeps: index.claims.get(claimant).is_some_and(|claim| claim.keeps),
+                stake: index.claims.get(claimant).map_or(Stake::Going, |claim| claim.stake),
             })
             .collect()
     }

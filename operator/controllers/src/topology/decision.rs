@@ -4,8 +4,8 @@
 //!  live      flawed? ─ rival? ─ cluster? ─ allowed? ─ up? ──▶ Program
 //!               └────────┴─────────┴──────────┴───────┴─────▶ Settle(why not)
 //!
-//!  deleting  finalizer? ─ cluster gone, retain, shared, not ours, forced ──▶ Release
-//!               │                     └─ up? ──▶ Remove
+//!  deleting  finalizer? ─ cluster gone, retained, inherited, not ours, forced ──▶ Release
+//!               │                     └─ up? ──▶ Remove, Withdraw, or Settle(an heir is to take it over)
 //!               └──▶ Nothing                └──▶ Settle(unreachable; how to escape)
 //! ```
 
@@ -15,6 +15,7 @@ use operator_api::group::FORCE_DELETE_ANNOTATION;
 
 use crate::named::Named;
 use crate::registry::{Broker, Cluster, State};
+use crate::topology::claim::{Rival, Stake};
 use crate::verdict::{Reason, Verdict};
 
 /// What is known about a resource and what it depends on.
@@ -32,12 +33,14 @@ pub(crate) struct Facts {
     pub(crate) programmed: bool,
     /// The broker has something else under this name, which is not ours to remove.
     pub(crate) foreign: bool,
+    /// The broker last answered that it does not take the object.
+    pub(crate) refused: bool,
     /// What makes the manifest impossible whatever the cluster.
     pub(crate) flaw: Option<Verdict>,
-    /// The oldest of the older resources that stand for the same object and may.
+    /// The oldest of the older resources that stand for the same object, may and can.
     pub(crate) rival: Option<Named>,
-    /// Another resource, older or not, stands for the same object and goes on doing so.
-    pub(crate) shared: bool,
+    /// Another resource, older or not, that stands for the same object, and has it or is about to.
+    pub(crate) heir: Option<Rival>,
     /// The cluster that the resource names.
     pub(crate) cluster_name: Named,
     /// What is known about it; `None` when it does not exist.
@@ -57,6 +60,9 @@ pub(crate) enum Decision {
     Program(Broker),
     /// Remove the object from the broker, then let the resource go.
     Remove(Broker),
+    /// The same, if the object is there and is what the manifest describes: nobody confirmed it, and yet
+    /// it may have been declared.
+    Withdraw(Broker),
     /// Let the resource go and leave the broker alone.
     Release(Release),
 }
@@ -140,25 +146,35 @@ impl Facts {
         if !self.finalizer {
             return Decision::Nothing;
         }
-        let release = match &self.cluster {
-            None => Some(Release::ClusterGone),
-            Some(cluster) if cluster.state == State::Deleting => Some(Release::ClusterGone),
-            _ if self.retain => Some(Release::Retained),
-            _ if self.shared => Some(Release::Shared),
-            _ if !self.programmed => Some(Release::NeverProgrammed),
-            _ if self.foreign => Some(Release::Foreign),
-            _ => None,
-        };
-        match (release, self.cluster.as_deref().map(|cluster| &cluster.state)) {
-            (Some(release), _) => Decision::Release(release),
-            (None, Some(State::Up(broker))) => Decision::Remove(broker.clone()),
-            (None, _) if self.forced => Decision::Release(Release::Forced),
-            (None, Some(State::Down)) => Decision::Settle(still_there(&self.silent())),
-            (None, Some(State::Rejected(why))) => {
+        let cluster = self.cluster.as_deref().map_or(&State::Deleting, |cluster| &cluster.state);
+        if let Some(release) = self.release(cluster) {
+            return Decision::Release(release);
+        }
+        match (cluster, &self.heir) {
+            (State::Up(_), Some(_)) if self.forced => Decision::Release(Release::Forced),
+            (State::Up(_), Some(heir)) => Decision::Settle(inherited(heir)),
+            (State::Up(broker), None) if self.programmed => Decision::Remove(broker.clone()),
+            (State::Up(broker), None) => Decision::Withdraw(broker.clone()),
+            _ if self.forced => Decision::Release(Release::Forced),
+            (State::Down, _) => Decision::Settle(still_there(&self.silent())),
+            (State::Rejected(why), _) => {
                 let why = format!("BrokerCluster {} is not accepted: {why}", self.cluster_name);
                 Decision::Settle(still_there(&why))
             }
-            (None, _) => Decision::Nothing,
+            (State::Unobserved | State::Deleting, _) => Decision::Nothing,
+        }
+    }
+
+    /// Why the broker need not be asked.
+    fn release(&self, cluster: &State) -> Option<Release> {
+        let held = self.heir.as_ref().is_some_and(|heir| heir.stake == Stake::Holds);
+        match cluster {
+            State::Deleting => Some(Release::ClusterGone),
+            _ if self.retain => Some(Release::Retained),
+            _ if held => Some(Release::Shared),
+            _ if self.foreign => Some(Release::Foreign),
+            _ if self.refused && !self.programmed => Some(Release::NeverProgrammed),
+            _ => None,
         }
     }
 
@@ -169,6 +185,18 @@ impl Facts {
              --namespace {namespace}` tells why"
         )
     }
+}
+
+/// The verdict on a resource that goes once another one has taken the object over. Until then somebody has to
+/// see to the object's end, should the heir go too.
+fn inherited(heir: &Rival) -> Verdict {
+    Verdict::new(
+        Reason::Deleting,
+        format!(
+            "{} stands for the same object and is about to take it over; then this resource goes, and the object stays",
+            heir.resource
+        ),
+    )
 }
 
 /// The verdict on a resource that cannot go yet because its broker cannot be asked.

@@ -6,6 +6,7 @@ use std::fmt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
+use operator_api::group::TOPOLOGY_FINALIZER;
 use operator_api::topology::{TopologyResource, TopologyStatus};
 use operator_topology::{Arguments, Object, Removal};
 use serde::Serialize;
@@ -13,7 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::named::Named;
-use crate::topology::claim::{Claim, ObjectKey, What};
+use crate::topology::claim::{Claim, ObjectKey, Stake, What};
+use crate::topology::history;
 use crate::verdict::{Reason, Verdict};
 
 /// A resource that stands for an object in a broker. One small file a kind implements it.
@@ -87,8 +89,31 @@ pub(crate) trait Kind:
             object: self.object_key(),
             needs: self.needs().into_iter().map(|what| self.key_of(what)).collect(),
             birth: (created, self.uid().unwrap_or_default()),
-            keeps: self.meta().deletion_timestamp.is_none() && self.flaw().is_none(),
+            stake: self.stake(),
         }
+    }
+
+    /// How far the resource is with its object.
+    fn stake(&self) -> Stake {
+        let status = self.topology_status();
+        if self.meta().deletion_timestamp.is_some() {
+            Stake::Going
+        } else if self.is_held() && history::is_programmed(&status) && !history::is_foreign(&status)
+        {
+            Stake::Holds
+        } else if self.flaw().is_some() {
+            Stake::Flawed
+        } else if history::is_refused(&status) {
+            Stake::Refused
+        } else {
+            Stake::Coming
+        }
+    }
+
+    /// Whether our finalizer is on the resource. It comes before anything is declared, so what is not held has
+    /// nothing in a broker.
+    fn is_held(&self) -> bool {
+        self.finalizers().iter().any(|held| held == TOPOLOGY_FINALIZER)
     }
 }
 

@@ -77,13 +77,6 @@ pub(crate) fn refusal(error: &Error, object: &Object, broker: &Broker) -> Verdic
                  manifest agree, choose another name, or delete the object in the broker (a queue loses its messages)"
             ),
         ),
-        Error::AlreadyExists => (
-            Reason::AlreadyExists,
-            format!(
-                "{object} exists in the broker and spec.adoption is Never: choose another name, delete the object in \
-                 the broker, or set spec.adoption: IfIdentical"
-            ),
-        ),
         Error::Locked(text) => (
             Reason::ResourceLocked,
             format!("{text}: it is tried again until the connection that holds {object} closes"),
@@ -97,6 +90,17 @@ pub(crate) fn refusal(error: &Error, object: &Object, broker: &Broker) -> Verdic
         }
     };
     Verdict::new(reason, message)
+}
+
+/// The verdict on a resource that adopts nothing and whose object exists.
+pub(crate) fn taken(object: &Object) -> Verdict {
+    Verdict::new(
+        Reason::AlreadyExists,
+        format!(
+            "{object} exists in the broker and spec.adoption is Never: choose another name, delete the object in the \
+             broker, or set spec.adoption: IfIdentical"
+        ),
+    )
 }
 
 /// The verdict on a resource that should go and whose object the broker did not remove; `None` when

@@ -17,12 +17,16 @@ use crate::verdict::{Feat, Outlook, Reason};
 // === impl Reconciler ===
 
 impl Reconciler {
-    /// Puts our finalizer on, unless it is there.
-    pub(super) async fn hold<K: Kind>(&self, resource: &K, key: &Named) -> Result<(), kube::Error> {
-        let held = resource.finalizers();
-        if held.iter().any(|held| held == TOPOLOGY_FINALIZER) {
-            return Ok(());
+    /// Puts our finalizer on, unless it is there; returns the resource with it, if it was written.
+    pub(super) async fn hold<K: Kind>(
+        &self,
+        resource: &K,
+        key: &Named,
+    ) -> Result<Option<K>, kube::Error> {
+        if resource.is_held() {
+            return Ok(None);
         }
+        let held = resource.finalizers();
         let patch = if held.is_empty() {
             json!([
                 { "op": "test", "path": "/metadata/finalizers", "value": null },
@@ -36,7 +40,7 @@ impl Reconciler {
         };
         let patched = self.patch_finalizers::<K>(key, patch).await?;
         self.memory.wrote(key, patched.resource_version().as_deref());
-        Ok(())
+        Ok(Some(patched))
     }
 
     /// Takes our finalizer off. A resource that is gone already is fine.
@@ -54,7 +58,13 @@ impl Reconciler {
         ]);
         match self.patch_finalizers::<K>(key, patch).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            patched => patched.map(drop),
+            Err(error) => Err(error),
+            Ok(patched) => {
+                if patched.meta().deletion_timestamp.is_none() {
+                    self.memory.wrote(key, patched.resource_version().as_deref());
+                }
+                Ok(())
+            }
         }
     }
 
@@ -65,7 +75,7 @@ impl Reconciler {
         api.patch(&key.name, &PatchParams::default(), &patch).await
     }
 
-    /// Records an outcome on the resource, writes an event if it is news, and says when to look again.
+    /// Records an outcome, wakes who waited for it, and says when to look again.
     pub(super) async fn tell<K: Kind>(
         &self,
         resource: &K,
@@ -73,6 +83,21 @@ impl Reconciler {
         outcome: Outcome,
     ) -> Result<Action, kube::Error> {
         self.announce(resource, &outcome);
+        self.record(resource, key, &outcome).await?;
+        Ok(Action::requeue(if outcome.verdict.reason.is_retried() {
+            self.memory.failed(key)
+        } else {
+            self.memory.succeeded(key, self.context.options.resync)
+        }))
+    }
+
+    /// Writes an outcome to the status, and an event if it is news.
+    pub(super) async fn record<K: Kind>(
+        &self,
+        resource: &K,
+        key: &Named,
+        outcome: &Outcome,
+    ) -> Result<(), kube::Error> {
         let before = resource.topology_status();
         let after = outcome.applied_to(&before, resource, Timestamp::now());
         let member = outcome.confirmed.as_ref().map(|(broker, _)| broker.member.as_str());
@@ -80,13 +105,9 @@ impl Reconciler {
         let old = serde_json::to_value(resource).map_err(kube::Error::SerdeError)?;
         if old.get("status") != Some(&status) {
             self.write_status(resource, key, status).await?;
-            self.report(resource, &before, &outcome).await;
+            self.report(resource, &before, outcome).await;
         }
-        Ok(Action::requeue(if outcome.verdict.reason.is_retried() {
-            self.memory.failed(key)
-        } else {
-            self.memory.succeeded(key, self.context.options.resync)
-        }))
+        Ok(())
     }
 
     async fn write_status<K: Kind>(

@@ -32,9 +32,10 @@ fn facts(state: State) -> Facts {
         retain: false,
         programmed: true,
         foreign: false,
+        refused: false,
         flaw: None,
         rival: None,
-        shared: false,
+        heir: None,
         cluster_name: Named::new("shop", "orders"),
         cluster: cluster(state),
         allowed: true,
@@ -55,6 +56,7 @@ fn reason(decision: &Decision) -> String {
         Decision::Release(release) => format!("{release:?}"),
         Decision::Program(_) => "program".into(),
         Decision::Remove(_) => "remove".into(),
+        Decision::Withdraw(_) => "withdraw".into(),
         Decision::Nothing => "nothing".into(),
     }
 }
@@ -84,6 +86,7 @@ fn a_live_resource() {
 #[test]
 fn a_resource_being_deleted() {
     let gone = |facts: Facts| Facts { deleting: true, ..facts };
+    let heir = |stake| Some(Rival { resource: Named::new("shop", "next"), older: false, stake });
     #[rustfmt::skip]
     let cases = [
         ("the broker is asked",            gone(up()),                                              "remove"),
@@ -91,14 +94,21 @@ fn a_resource_being_deleted() {
         ("nothing of ours holds it",       Facts { finalizer: false, ..gone(up()) },                "nothing"),
         ("kept on purpose",                Facts { retain: true, ..gone(up()) },                    "Retained"),
         ("kept also when down",            Facts { retain: true, ..gone(down()) },                  "Retained"),
-        ("another keeps it",               Facts { shared: true, ..gone(up()) },                    "Shared"),
+        ("another has it",                 Facts { heir: heir(Stake::Holds), ..gone(up()) },        "Shared"),
+        ("another has it, also when down", Facts { heir: heir(Stake::Holds), ..gone(down()) },      "Shared"),
+        ("another is to take it",          Facts { heir: heir(Stake::Coming), ..gone(up()) },       "Deleting"),
+        ("nobody can take it now",         Facts { heir: heir(Stake::Coming), ..gone(down()) },     "BrokerUnreachable"),
+        ("no time to wait for an heir",    Facts { heir: heir(Stake::Coming), forced: true, ..gone(up()) }, "Forced"),
         ("no cluster, no object",          Facts { cluster: None, ..gone(up()) },                   "ClusterGone"),
         ("cluster goes too",               gone(facts(State::Deleting)),                            "ClusterGone"),
         ("no broker to ask",               gone(down()),                                            "BrokerUnreachable"),
         ("no broker, and in a hurry",      Facts { forced: true, ..gone(down()) },                  "Forced"),
         ("a withdrawn permission",         Facts { allowed: false, ..gone(up()) },                  "remove"),
         ("cluster just seen",              gone(facts(State::Unobserved)),                          "nothing"),
-        ("never got anywhere",             Facts { programmed: false, ..gone(up()) },               "NeverProgrammed"),
+        ("may have been declared",         Facts { programmed: false, ..gone(up()) },               "withdraw"),
+        ("may have been, and no broker",   Facts { programmed: false, ..gone(down()) },             "BrokerUnreachable"),
+        ("never was accepted",             Facts { programmed: false, refused: true, ..gone(up()) }, "NeverProgrammed"),
+        ("is not accepted any more",       Facts { refused: true, ..gone(up()) },                   "remove"),
         ("it is somebody else's",          Facts { foreign: true, ..gone(up()) },                   "Foreign"),
     ];
     for (because, facts, expected) in cases {

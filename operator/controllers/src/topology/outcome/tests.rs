@@ -74,7 +74,6 @@ fn every_refusal_says_what_to_do() {
         (Error::NoVhost("eu".into()),                     Reason::WaitingForVhost,   "'eu' does not exist in the broker: create it"),
         (Error::NotFound(text()),                         Reason::ReferenceNotFound, "apply the Exchange or Queue"),
         (Error::Mismatch(text()),                         Reason::ImmutableMismatch, "make the manifest agree"),
-        (Error::AlreadyExists,                            Reason::AlreadyExists,     "spec.adoption: IfIdentical"),
         (Error::Locked(text()),                           Reason::ResourceLocked,    "closes"),
         (Error::Invalid(text()),                          Reason::BrokerRefused,     "correct the manifest"),
         (Error::Refused { code: 541, text: text() },      Reason::BrokerRefused,     "541"),
