@@ -10,6 +10,7 @@ mod arguments;
 mod clients;
 mod confirming;
 mod consuming;
+mod dedup;
 mod durability;
 mod exchanges;
 mod handshake;

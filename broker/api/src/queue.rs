@@ -63,6 +63,12 @@ pub struct Queue {
     /// Bytes of the bodies of all its messages.
     #[serde(default)]
     pub message_bytes: u64,
+    /// Warren's addition: duplicates that it did not take since the node was started.
+    #[serde(default)]
+    pub messages_deduplicated: u64,
+    /// Warren's addition: keys of earlier messages by which it tells duplicates.
+    #[serde(default)]
+    pub deduplication_keys: u64,
     /// Consumers on the queue.
     #[serde(default)]
     pub consumers: u64,

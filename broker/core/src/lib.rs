@@ -16,6 +16,7 @@
 
 pub mod access;
 mod arguments;
+pub mod dedup;
 pub mod id;
 pub mod message;
 pub mod name;

@@ -33,6 +33,7 @@ mod changes;
 mod command;
 mod consumers;
 mod dead_letter;
+mod dedup;
 mod effect;
 mod expiry;
 mod ids;
@@ -50,13 +51,16 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use crate::dedup::Key;
 use crate::id::{ConsumerId, MessageId};
 use crate::message::Message;
 pub(crate) use crate::queue::arguments::{COMPARED, DEAD_LETTER_EXCHANGE, KIND};
 pub use crate::queue::changes::{Changes, Entered, Purged, Remembered};
-pub use crate::queue::command::{Command, Subscription};
+pub use crate::queue::command::{Command, Once, Subscription};
 use crate::queue::consumers::Consumers;
 use crate::queue::dead_letter::{Reason, goes_in_circles};
+pub use crate::queue::dedup::KnownKey;
+use crate::queue::dedup::Windows;
 pub use crate::queue::effect::{Deletion, Effect};
 pub use crate::queue::ids::IdSet;
 pub use crate::queue::pages::{Page, PageNumber, PageSize, Paged, Pages};
@@ -89,6 +93,8 @@ pub struct Queue {
     changes: Option<Box<Changes>>,
     /// Once messages have left for pages.
     paging: Option<Box<Paging>>,
+    /// Keys of messages that came before, if anybody wants to know.
+    windows: Option<Box<Windows>>,
     deleted: bool,
 }
 
@@ -119,6 +125,10 @@ pub struct Counts {
     pub retained_bytes: u64,
     /// Consumers.
     pub consumers: u32,
+    /// Keys of messages that were here, [`BYTES_PER_KEY`](crate::dedup::BYTES_PER_KEY) each.
+    pub keys: u64,
+    /// Duplicates that it did not take, since it was made or the node was started.
+    pub duplicates: u64,
 }
 
 // === impl Queue ===
@@ -139,6 +149,7 @@ impl Queue {
             dying: BTreeSet::new(),
             changes: settings.durable.then(Box::default),
             paging: None,
+            windows: None,
             deleted: false,
             settings,
         }
@@ -161,6 +172,8 @@ impl Queue {
             unacked_bytes: self.held_body_bytes,
             retained_bytes: self.ready.retained() + self.held_retained,
             consumers: self.consumers.len() as u32,
+            keys: self.key_count(),
+            duplicates: self.windows.as_ref().map_or(0, |windows| windows.duplicates),
         }
     }
 
@@ -182,7 +195,10 @@ impl Queue {
             return;
         }
         match command {
-            Command::Publish(message) => self.publish(message, now, effects),
+            Command::Publish(message) => self.publish(message, None, now, effects),
+            Command::PublishOnce(once) => {
+                self.publish(once.message, Some(&once.keys), now, effects);
+            }
             Command::Subscribe(terms) => self.subscribe(terms, now, effects),
             Command::Unsubscribe { consumer } => self.unsubscribe(consumer, now, effects),
             Command::Grant { consumer, deliveries } => {
@@ -216,8 +232,21 @@ impl Queue {
         }
     }
 
-    fn publish(&mut self, message: Message, now: Timestamp, effects: &mut Vec<Effect>) {
-        if goes_in_circles(&message, &self.settings.name) || self.refuses(&message, now, effects) {
+    fn publish(
+        &mut self,
+        message: Message,
+        on_the_way: Option<&Arc<[Key]>>,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        if goes_in_circles(&message, &self.settings.name) {
+            return;
+        }
+        let keys = self.keys(&message, on_the_way);
+        if let Some(first) = self.first_with(&keys, now) {
+            return self.turn_away(first, effects);
+        }
+        if self.refuses(&message, now, effects) {
             return;
         }
         self.last_id += 1;
@@ -229,6 +258,7 @@ impl Queue {
             logged: self.is_logged(&message),
             message,
         };
+        self.remember(entry.id, entry.logged, &keys, now);
         if self.ready.is_empty()
             && let Some((consumer, no_ack)) = self.consumers.take_next()
         {
@@ -345,6 +375,7 @@ impl Queue {
         self.dying = BTreeSet::new();
         self.changes = None;
         self.paging = None;
+        self.windows = None;
         effects.push(Effect::Deleted { messages: self.ready.clear(), reason });
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Metrics {
     pub(crate) redelivered: Counter,
     /// Messages that consumers acknowledged.
     pub(crate) acknowledged: Counter,
+    /// Messages that a queue did not take because they came before.
+    pub(crate) duplicates: Counter,
     /// Messages that no queue took, and that were dropped.
     pub(crate) unroutable_dropped: Counter,
     /// Mandatory messages that no queue took, and that went back.
@@ -78,6 +80,7 @@ impl Default for Metrics {
             delivered: Counter::default(),
             redelivered: Counter::default(),
             acknowledged: Counter::default(),
+            duplicates: Counter::default(),
             unroutable_dropped: Counter::default(),
             unroutable_returned: Counter::default(),
             connections_opened: Counter::default(),
@@ -103,6 +106,7 @@ impl Metrics {
             ("rabbitmq_global_messages_delivered", "Messages handed to consumers", &self.delivered),
             ("rabbitmq_global_messages_redelivered", "Messages handed out again", &self.redelivered),
             ("rabbitmq_global_messages_acknowledged", "Messages acknowledged", &self.acknowledged),
+            ("warren_messages_deduplicated", "Duplicates that a queue did not take", &self.duplicates),
             ("rabbitmq_global_messages_unroutable_dropped", "Messages no queue took, dropped", &self.unroutable_dropped),
             ("rabbitmq_global_messages_unroutable_returned", "Messages no queue took, returned", &self.unroutable_returned),
             ("rabbitmq_connections_opened", "Connections accepted", &self.connections_opened),

@@ -101,9 +101,9 @@ impl Node {
         if self.directory.routes().route(vhost, message, &mut targets).is_err() {
             return;
         }
-        for &queue in targets.queues() {
+        for (index, &queue) in targets.queues().iter().enumerate() {
             let mut batch = Batch { landing: landing.cloned(), ..Batch::default() };
-            batch.publish(queue, message.clone(), None);
+            batch.publish_once(queue, message.clone(), targets.keys(index), None);
             self.to_owner(queue, Work::Batch(batch));
         }
     }

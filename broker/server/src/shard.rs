@@ -16,6 +16,7 @@ pub(crate) mod host;
 pub(crate) mod outbox;
 pub(crate) mod promises;
 pub(crate) mod slot;
+pub(crate) mod uncertain;
 pub(crate) mod whereabouts;
 pub(crate) mod work;
 

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::link::{Event, Link};
+use crate::lock::lock;
 use crate::random;
+use crate::shard::uncertain::Kept;
 
 /// The transactions of a node that have begun and not ended.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Transaction {
     number: u64,
     link: Link,
     refused: AtomicBool,
+    /// What is not to be told before this has ended.
+    kept: Mutex<Vec<Arc<Kept>>>,
 }
 
 // === impl Transactions ===
@@ -53,7 +57,8 @@ impl Transactions {
         let tail = tail();
         drop(active);
         let (transactions, refused) = (Arc::clone(self), AtomicBool::new(false));
-        (Arc::new(Transaction { transactions, number, link, refused }), tail)
+        let kept = Mutex::default();
+        (Arc::new(Transaction { transactions, number, link, refused, kept }), tail)
     }
 
     /// How many transactions have begun.
@@ -83,6 +88,11 @@ impl Transaction {
     /// A queue did not take one of its messages.
     pub(crate) fn refuse(&self) {
         self.refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Holds on to a promise until the transaction has ended.
+    pub(crate) fn keep_at_end(&self, kept: Arc<Kept>) {
+        lock(&self.kept).push(kept);
     }
 }
 

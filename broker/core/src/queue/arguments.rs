@@ -6,6 +6,7 @@
 use broker_protocol::table::{FieldTable, Value};
 
 use crate::arguments::{self, invalid, unacceptable};
+use crate::dedup::Rule;
 use crate::message::ttl::LONGEST_LIFE;
 use crate::queue::settings::{DeadLetterTo, Kind, Overflow, Settings};
 use crate::refusal::Refusal;
@@ -68,6 +69,7 @@ impl Settings {
         let limit = arguments.number("x-delivery-limit")?;
         self.delivery_limit = limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
         self.consumer_timeout = arguments.consumer_timeout()?;
+        self.dedup = Rule::from_arguments(table, &arguments.entity)?;
         arguments.check_the_rest()?;
         Ok(self)
     }

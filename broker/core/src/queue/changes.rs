@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::queue::pages::Pages;
 use crate::queue::paging::Paging;
 use crate::queue::ready::Entry;
-use crate::queue::{Effect, Queue, Settings};
+use crate::queue::{Effect, KnownKey, Queue, Settings};
 use crate::time::Timestamp;
 
 /// What has changed since it was last asked.
@@ -21,6 +21,9 @@ use crate::time::Timestamp;
 pub struct Changes {
     /// Messages that came in, by id.
     pub entered: Vec<Entered>,
+    /// Keys of messages that came in, by the messages' ids. One whose message is not in `entered`
+    /// is as worth knowing: that one came and went.
+    pub keys: Vec<KnownKey>,
     /// Everything up to `up_to` that waited was removed; of these ids only `survivors` are left.
     pub purged: Option<Purged>,
     /// Messages that will not come back. What entered is recorded before it, and so is a purge.
@@ -60,6 +63,8 @@ pub struct Remembered {
     pub messages: Vec<Entered>,
     /// The pages.
     pub pages: Pages,
+    /// Keys, in any order.
+    pub keys: Vec<KnownKey>,
 }
 
 // === impl Changes ===
@@ -69,6 +74,7 @@ impl Changes {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entered.is_empty()
+            && self.keys.is_empty()
             && self.purged.is_none()
             && self.gone.is_empty()
             && self.delivered.is_none()
@@ -77,6 +83,7 @@ impl Changes {
     /// Forgets everything, and keeps the memory.
     pub fn clear(&mut self) {
         self.entered.clear();
+        self.keys.clear();
         self.gone.clear();
         self.purged = None;
         self.delivered = None;
@@ -147,6 +154,7 @@ impl Queue {
             queue.last_id = queue.last_id.max(last.last.0);
             queue.paging = Some(Box::new(Paging::new(remembered.pages)));
         }
+        queue.restore_keys(remembered.keys);
         queue
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::dedup::Key;
 use crate::id::{ConnectionId, ConsumerId, MessageId};
 use crate::message::Message;
 use crate::queue::settings::Settings;
@@ -16,6 +17,9 @@ pub enum Command {
     /// Appends a message. Answered with [`Effect::PublishRefused`](crate::queue::Effect) if the
     /// queue is full and refuses; no answer means accepted.
     Publish(Message),
+    /// As `Publish`, unless a message with one of the keys came before: then answered with
+    /// [`Effect::Duplicate`](crate::queue::Effect), and there is nothing more to it.
+    PublishOnce(Box<Once>),
     /// Adds a consumer. Answered with `Subscribed` or `Refused`.
     Subscribe(Subscription),
     /// Removes a consumer. What it holds unacknowledged stays held until settled. Unknown: ignored.
@@ -49,6 +53,15 @@ pub enum Command {
     Expire,
 }
 
+/// A message, and the keys that decide whether it came before: those of the exchanges on its way.
+#[derive(Debug, Clone)]
+pub struct Once {
+    /// The message.
+    pub message: Message,
+    /// Its keys.
+    pub keys: Arc<[Key]>,
+}
+
 /// The terms on which a consumer takes messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
@@ -76,6 +89,7 @@ impl Command {
     pub fn is_durable(&self) -> bool {
         match self {
             Self::Publish(_)
+            | Self::PublishOnce(_)
             | Self::Ack { .. }
             | Self::Reject { .. }
             | Self::Purge

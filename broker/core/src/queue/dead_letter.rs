@@ -76,6 +76,15 @@ impl Queue {
     }
 }
 
+/// Whether the message says that it died in `queue` before.
+pub(super) fn has_died_in(message: &Message, queue: &str) -> bool {
+    let headers = message.properties().headers().unwrap_or_default();
+    let Some(Value::Array(deaths)) = headers.get(DEATHS) else { return false };
+    deaths
+        .iter()
+        .any(|death| matches!(death, Value::Table(death) if text(death, "queue") == Some(queue)))
+}
+
 /// Whether a dead message has come round to `queue` without anyone having wanted it to.
 pub(super) fn goes_in_circles(message: &Message, queue: &str) -> bool {
     if !message.is_dead_by_itself() {

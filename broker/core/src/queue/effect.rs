@@ -26,6 +26,9 @@ pub enum Effect {
     Purged { messages: u64 },
     /// Answer to `Publish` by a queue that is full and refuses: nack it if confirms are on.
     PublishRefused,
+    /// Answer to `Publish`: the message came before, as this one, within the time that duplicates are
+    /// looked for. It is dealt with; confirm it once the first is safe.
+    Duplicate { first: MessageId },
     /// Publish the message again: it carries the dead-letter exchange, its new routing key and the
     /// updated `x-death` history. Route it with [`Routes::route`](crate::routing::Routes::route)
     /// like any other; if that refuses it or finds no queue, it is gone.

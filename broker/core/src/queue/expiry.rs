@@ -24,10 +24,8 @@ impl Queue {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let message = self.ready.head_expires();
-        match (message, self.idle_deadline()) {
-            (Some(message), Some(queue)) => Some(message.min(queue)),
-            (message, queue) => message.or(queue),
-        }
+        let deadlines = [message, self.idle_deadline(), self.keys_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Notes that somebody used the queue.
@@ -50,6 +48,7 @@ impl Queue {
             self.touch(now);
         }
         self.expire_messages(now, effects);
+        self.expire_keys(now);
         if self.idle_deadline().is_some_and(|due| due <= now) {
             self.end(Deletion::Expired, effects);
         }

@@ -1,5 +1,6 @@
 //! How a queue behaves, from its declaration and its policies, in the form in which its rules use it.
 
+use crate::dedup::Rule;
 use crate::name::Name;
 
 /// How one queue behaves. Its policies may change the limits while it lives, and where its dead
@@ -37,6 +38,8 @@ pub struct Settings {
     /// How long a client may keep a message unacknowledged before its channel is closed, in ms; none:
     /// for ever.
     pub consumer_timeout: Option<u64>,
+    /// How it tells that a message came before; none: it does not look.
+    pub dedup: Option<Rule>,
 }
 
 /// How a queue is kept, from `x-queue-type`.
@@ -106,6 +109,7 @@ impl Settings {
             single_active: false,
             delivery_limit: None,
             consumer_timeout: None,
+            dedup: None,
         }
     }
 }

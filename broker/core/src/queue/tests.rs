@@ -1,5 +1,6 @@
 //! The queue's rules, one by one; `model` has them all at once.
 
+mod dedup;
 mod disk;
 mod durability;
 mod model;
@@ -83,6 +84,7 @@ fn say(effect: &Effect) -> String {
         Effect::Refused(refusal) => refusal.text.clone(),
         Effect::Purged { messages } => format!("purged {messages}"),
         Effect::PublishRefused => "no".into(),
+        Effect::Duplicate { first } => format!("as #{}", first.0),
         Effect::DeadLetter { message, .. } => {
             let headers = message.properties().headers().unwrap_or_default();
             let reason = headers.get("x-last-death-reason").and_then(Value::as_str);

@@ -33,7 +33,9 @@ impl Router {
     ) -> Result<Self, Refusal> {
         Ok(match kind {
             ExchangeKind::Direct => Self::Direct(Keyed::default()),
-            ExchangeKind::Fanout => Self::Fanout(Destinations::default()),
+            ExchangeKind::Fanout | ExchangeKind::MessageDeduplication => {
+                Self::Fanout(Destinations::default())
+            }
             ExchangeKind::Topic => Self::Topic(Trie::default()),
             ExchangeKind::Headers => Self::Headers(Headers::default()),
             ExchangeKind::ConsistentHash => Self::Hash(ConsistentHash::new(arguments, entity)?),

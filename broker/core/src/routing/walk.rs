@@ -1,4 +1,8 @@
 //! The walk from exchange to exchange that ends in queues.
+//!
+//! An exchange that de-duplicates is left for later: what can be reached without passing it comes
+//! first, and is not judged by its window. Then the walk goes on behind each of them, and the queues
+//! that are found there are to judge the message by all the keys on their way.
 
 use std::iter::once;
 
@@ -18,7 +22,7 @@ impl Routes {
     ///
     /// A message that an exchange has no binding for goes to that exchange's alternate, if it has
     /// one and it exists. Each exchange is visited once, so cycles end. Allocates nothing once
-    /// `targets` has grown, save on headers exchanges.
+    /// `targets` has grown, save on headers exchanges and those that de-duplicate.
     ///
     /// # Errors
     ///
@@ -68,18 +72,41 @@ impl Vhost {
         message.ttl()?;
         let copies = copies::keys(message)?;
         visit(exchange, message, &copies, targets);
+        self.walk(message, &copies, targets);
+        targets.finish();
+        while let Some(next) = targets.next_judging() {
+            if let Some(exchange) = self.exchange(&next) {
+                pass(exchange, message, &copies, targets);
+                self.walk(message, &copies, targets);
+            }
+            targets.finish();
+        }
+        Ok(())
+    }
+
+    /// Visits what was noted on the way.
+    fn walk(&self, message: &Message, copies: &[String], targets: &mut Targets) {
         while let Some(next) = targets.next_exchange() {
             if let Some(exchange) = self.exchange(&next) {
-                visit(exchange, message, &copies, targets);
+                visit(exchange, message, copies, targets);
             }
         }
-        targets.finish();
-        Ok(())
     }
 }
 
-/// Adds what the exchange leads to, under each of the message's keys.
+/// Adds what the exchange leads to, or notes it for later if it judges the message.
 fn visit(exchange: &Exchange, message: &Message, copies: &[String], targets: &mut Targets) {
+    if let Some(judge) = &exchange.dedup
+        && let Some(key) = judge.key(message)
+        && targets.add_judging(&exchange.name, key)
+    {
+        return;
+    }
+    pass(exchange, message, copies, targets);
+}
+
+/// Adds what the exchange leads to, under each of the message's keys.
+fn pass(exchange: &Exchange, message: &Message, copies: &[String], targets: &mut Targets) {
     let mut matched = exchange.router.find(message.routing_key(), message, targets);
     for key in copies {
         matched |= exchange.router.find(key, message, targets);

@@ -4,6 +4,7 @@ use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::{FieldTable, Value};
 
 use crate::arguments::{self, RESERVED};
+use crate::dedup::{Judge, Rule, rule};
 use crate::name::Name;
 use crate::policy::{Governed, Policies};
 use crate::refusal::Refusal;
@@ -27,6 +28,8 @@ pub enum ExchangeKind {
     Headers,
     /// One binding wins, by a hash of the routing key, a header or a property.
     ConsistentHash,
+    /// Always, and it tells duplicates; the type of RabbitMQ's community plugin.
+    MessageDeduplication,
 }
 
 /// One exchange, with its bindings arranged for routing.
@@ -44,6 +47,8 @@ pub struct Exchange {
     pub internal: bool,
     /// Where messages go that it has no binding for.
     pub alternate: Option<Name>,
+    /// Whether it tells duplicates, and how.
+    pub(crate) dedup: Option<Judge>,
     /// The arguments as declared.
     pub arguments: FieldTable,
     /// The policies that apply to it.
@@ -63,15 +68,22 @@ impl ExchangeKind {
             Self::Topic => "topic",
             Self::Headers => "headers",
             Self::ConsistentHash => "x-consistent-hash",
+            Self::MessageDeduplication => "x-message-deduplication",
         }
     }
 
     /// The type of this name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Direct, Self::Fanout, Self::Topic, Self::Headers, Self::ConsistentHash]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        let all = [
+            Self::Direct,
+            Self::Fanout,
+            Self::Topic,
+            Self::Headers,
+            Self::ConsistentHash,
+            Self::MessageDeduplication,
+        ];
+        all.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -164,6 +176,7 @@ pub(super) fn predeclared() -> impl Iterator<Item = Exchange> {
         auto_delete: false,
         internal: false,
         alternate: None,
+        dedup: None,
         arguments: FieldTable::new(),
         governed: Governed::default(),
         router: Router::new(kind, &FieldTable::new(), name)
@@ -175,7 +188,12 @@ fn create(vhost: &Vhost, wanted: DeclareExchange, kind: ExchangeKind) -> Result<
     let entity = format!("exchange '{}' in vhost '{}'", wanted.name, vhost.name());
     let declared = arguments::name(&wanted.arguments, ALTERNATE, &entity)?;
     let governed = vhost.policies().of_exchange(&wanted.name);
+    let rule = match kind {
+        ExchangeKind::MessageDeduplication => Some(Rule::required(&wanted.arguments, &entity)?),
+        _ => Rule::from_arguments(&wanted.arguments, &entity)?,
+    };
     Ok(Exchange {
+        dedup: rule.map(|rule| Judge::new(&wanted.name, rule)),
         name: wanted.name,
         kind,
         durable: wanted.durable,
@@ -199,5 +217,7 @@ fn assert_equivalent(
     arguments::assert_same("durable", &entity, wanted.durable, current.durable)?;
     arguments::assert_same("auto_delete", &entity, wanted.auto_delete, current.auto_delete)?;
     arguments::assert_same("internal", &entity, wanted.internal, current.internal)?;
-    arguments::assert_equivalent(&[ALTERNATE], &entity, &wanted.arguments, &current.arguments)
+    let (wanted, current) = (&wanted.arguments, &current.arguments);
+    arguments::assert_equivalent(&[ALTERNATE], &entity, wanted, current)?;
+    arguments::assert_equivalent(&rule::COMPARED, &entity, wanted, current)
 }

@@ -6,6 +6,7 @@ use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::{FieldTable, Value};
 
 use crate::arguments;
+use crate::dedup;
 use crate::id::{ConnectionId, QueueId};
 use crate::name::Name;
 use crate::policy::{Governed, Policies};
@@ -209,6 +210,7 @@ fn assert_equivalent(
     arguments::assert_same("auto_delete", &entity, wanted.auto_delete, *auto_delete)?;
     let (wanted, current) = (&wanted.arguments, &current.arguments);
     arguments::assert_equivalent(&COMPARED, &entity, wanted, current)?;
+    arguments::assert_equivalent(&dedup::rule::COMPARED, &entity, wanted, current)?;
     let classic =
         |table: &FieldTable| table.get(KIND).is_none_or(|kind| kind.as_str() == Some("classic"));
     if classic(wanted) && classic(current) {

@@ -1,5 +1,6 @@
 //! The topology's rules, as tables of commands and what comes of them.
 
+mod dedup;
 mod headers;
 mod policies;
 mod refusals;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use broker_core::dedup::Key;
 use broker_core::id::QueueId;
 use broker_core::message::Message;
 use broker_core::queue::Command;
@@ -28,6 +29,16 @@ impl Outgoing {
 
     pub(super) fn publish(&mut self, queue: QueueId, message: Message, confirm: Option<PublishId>) {
         self.batch(queue).publish(queue, message, confirm);
+    }
+
+    pub(super) fn publish_once(
+        &mut self,
+        queue: QueueId,
+        message: Message,
+        keys: Option<&Arc<[Key]>>,
+        confirm: Option<PublishId>,
+    ) {
+        self.batch(queue).publish_once(queue, message, keys, confirm);
     }
 
     pub(super) fn command(&mut self, queue: QueueId, command: Command) {

@@ -93,6 +93,13 @@ impl Task {
         }
         let confirm = confirm.then_some(id);
         let message = message.without_blind_copies().unwrap_or(message);
+        if self.targets.is_judged() {
+            for (index, queue) in queues.iter().enumerate() {
+                let keys = self.targets.keys(index);
+                self.outgoing.publish_once(*queue, message.clone(), keys, confirm);
+            }
+            return;
+        }
         for queue in others {
             self.outgoing.publish(*queue, message.clone(), confirm);
         }

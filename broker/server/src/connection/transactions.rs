@@ -89,8 +89,9 @@ impl Task {
             }
             routed.tally.routed += 1;
             let message = message.without_blind_copies().unwrap_or_else(|| message.clone());
-            for queue in queues {
-                routed.outgoing.publish(*queue, message.clone(), Some(*id));
+            for (index, queue) in queues.iter().enumerate() {
+                let keys = self.targets.keys(index);
+                routed.outgoing.publish_once(*queue, message.clone(), keys, Some(*id));
             }
         }
         Ok(routed)

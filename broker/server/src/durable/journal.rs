@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use broker_core::id::QueueId;
-use broker_core::queue::{Changes, Entered};
+use broker_core::queue::{Changes, Entered, KnownKey};
 use broker_storage::batch::Batch;
 use broker_storage::fs::real::RealFs;
 use broker_storage::log::Log;
 use broker_storage::position::Position;
 
+use crate::durable::key_record;
 use crate::durable::message_record;
 use crate::durable::transaction_record::Part;
 
 /// From this many bytes on a batch is handed over though more may come; earlier where log files are
 /// small.
 const FULL: usize = 4 << 20;
+
+/// Keys in one record, at most: few enough for the smallest log file.
+const KEYS_AT_ONCE: usize = 1 << 10;
 
 /// Where one shard's changes are recorded.
 #[derive(Debug)]
@@ -47,8 +51,12 @@ impl Journal {
 
     /// What has changed in a queue.
     pub(crate) fn record(&mut self, queue: QueueId, changes: &Changes) {
-        for entered in &changes.entered {
-            self.publish(queue, entered);
+        if changes.keys.is_empty() {
+            for entered in &changes.entered {
+                self.publish(queue, entered);
+            }
+        } else {
+            self.record_keyed(queue, changes);
         }
         if let Some(purged) = &changes.purged {
             message_record::push_purge(&mut self.batch, queue, purged);
@@ -60,6 +68,30 @@ impl Journal {
         // A whole queue may expire at once.
         for gone in changes.gone.chunks(self.full / 64) {
             message_record::push_progress(&mut self.batch, queue, delivered, gone);
+            self.commit_if_full();
+        }
+    }
+
+    /// Messages that came in, each with its keys, and the keys of those that came and went.
+    fn record_keyed(&mut self, queue: QueueId, changes: &Changes) {
+        let mut keys = &changes.keys[..];
+        let mut alone = Vec::new();
+        for entered in &changes.entered {
+            let (before, rest) = keys.split_at(keys.partition_point(|key| key.id < entered.id));
+            let (own, rest) = rest.split_at(rest.partition_point(|key| key.id == entered.id));
+            alone.extend_from_slice(before);
+            keys = rest;
+            message_record::push_keyed_publish(&mut self.batch, queue, entered, own);
+            self.commit_if_full();
+        }
+        alone.extend_from_slice(keys);
+        self.keys(queue, &alone);
+    }
+
+    /// Keys that a queue has seen; they may have been recorded before.
+    pub(crate) fn keys(&mut self, queue: QueueId, keys: &[KnownKey]) {
+        for keys in keys.chunks(KEYS_AT_ONCE) {
+            key_record::push_keys(&mut self.batch, queue, keys);
             self.commit_if_full();
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! *Publish*: the record's group is the queue's number and its index the message's number in the
 //! queue. Metadata: when its time runs out (u64, ms since the Unix epoch; the largest number is
-//! never), the lengths of its exchange and routing key (u8 each) and of its header (u32). Body:
-//! exchange, routing key, header, body.
+//! never), the lengths of its exchange and routing key (u8 each) and of its header (u32), the keys by
+//! which duplicates of it are told ([`key_record`]). Body: exchange, routing key, header, body.
 //!
 //! *Progress*: what happened to earlier messages of the group. Metadata: the largest number ever
 //! handed out to a consumer (u64); body: the numbers of the messages that are gone (u64 each).
@@ -15,11 +15,13 @@
 
 use broker_core::id::{MessageId, QueueId};
 use broker_core::message::Message;
-use broker_core::queue::{Entered, Purged};
+use broker_core::queue::{Entered, KnownKey, Purged};
 use broker_core::time::Timestamp;
 use broker_storage::batch::Batch;
 use broker_storage::record::Record;
 use bytes::Bytes;
+
+use crate::durable::key_record;
 
 /// A change of the topology.
 pub(crate) const TOPOLOGY: u8 = 1;
@@ -37,6 +39,16 @@ const PUBLISH_METADATA: usize = 14;
 
 /// Adds a record of a message entering `queue`.
 pub(crate) fn push_publish(batch: &mut Batch, queue: QueueId, entered: &Entered) {
+    push_keyed_publish(batch, queue, entered, &[]);
+}
+
+/// Adds a record of a message entering `queue` with `keys`.
+pub(crate) fn push_keyed_publish(
+    batch: &mut Batch,
+    queue: QueueId,
+    entered: &Entered,
+    keys: &[KnownKey],
+) {
     let Entered { id, expires, message } = entered;
     let (exchange, key, header) = (message.exchange(), message.routing_key(), message.header());
     let mut metadata = [0; PUBLISH_METADATA];
@@ -45,12 +57,17 @@ pub(crate) fn push_publish(batch: &mut Batch, queue: QueueId, entered: &Entered)
     metadata[8] = exchange.len() as u8;
     metadata[9] = key.len() as u8;
     metadata[10..].copy_from_slice(&(header.len() as u32).to_le_bytes());
+    let mut with_keys = Vec::new();
+    if !keys.is_empty() {
+        with_keys.extend_from_slice(&metadata);
+        key_record::extend_metadata(&mut with_keys, keys);
+    }
     let head = Record {
         kind: PUBLISH,
         group: queue.0,
         term: 1,
         index: id.0,
-        metadata: &metadata,
+        metadata: if keys.is_empty() { &metadata } else { &with_keys },
         body: exchange.as_bytes(),
     };
     batch.push(&head, &[key.as_bytes(), header], &message.body_bytes());
@@ -58,7 +75,7 @@ pub(crate) fn push_publish(batch: &mut Batch, queue: QueueId, entered: &Entered)
 
 /// The message that a publish record tells of; `None` when it was not written by [`push_publish`].
 pub(crate) fn decode_publish(record: &Record<'_>) -> Option<Entered> {
-    let metadata: &[u8; PUBLISH_METADATA] = record.metadata.try_into().ok()?;
+    let (metadata, _) = record.metadata.split_first_chunk::<PUBLISH_METADATA>()?;
     let (expires, lengths) = metadata.split_first_chunk::<8>()?;
     let header_len = u32::from_le_bytes(lengths[2..].try_into().ok()?) as usize;
     let (exchange, rest) = record.body.split_at_checked(usize::from(lengths[0]))?;
@@ -68,6 +85,14 @@ pub(crate) fn decode_publish(record: &Record<'_>) -> Option<Entered> {
     let message = Message::assemble(exchange, key, header, &[body])?;
     let (id, expires) = (MessageId(record.index), Timestamp(u64::from_le_bytes(*expires)));
     Some(Entered { id, expires, message })
+}
+
+/// The keys of the message that a publish record tells of; `None` when they are no keys.
+pub(crate) fn decode_publish_keys<'a>(
+    record: &Record<'a>,
+) -> Option<impl Iterator<Item = KnownKey> + use<'a>> {
+    let keys = record.metadata.get(PUBLISH_METADATA..)?;
+    key_record::of_metadata(keys, MessageId(record.index))
 }
 
 /// Adds a record of what happened to messages of `queue`: all up to `delivered` may have been handed

@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use broker_core::id::{MessageId, QueueId};
-use broker_core::queue::{Entered, Pages, Queue, Remembered, Settings};
+use broker_core::queue::{Entered, KnownKey, Pages, Queue, Remembered, Settings};
 use broker_core::topology::{Command, Outcome, Topology};
 use broker_storage::position::Position;
 use broker_storage::record::Record;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::durable::contents::{Contents, Mark};
+use crate::durable::key_record::{self, KEYS};
 use crate::durable::message_record::{self, PROGRESS, PUBLISH, PURGE, TOPOLOGY};
+use crate::durable::recovered_keys::RecoveredKeys;
 use crate::durable::topology_record;
 use crate::durable::transaction_record::{self, PART, Part, UNDONE};
 use crate::durable::undo::{Steps, Undo};
@@ -39,6 +41,7 @@ pub(crate) struct RecoveredQueue {
     pub(crate) mark: Mark,
     /// With the log file that each was found in.
     pub(crate) messages: BTreeMap<MessageId, (Entered, u32)>,
+    pub(crate) keys: RecoveredKeys,
 }
 
 // === impl Recovered ===
@@ -83,6 +86,7 @@ impl Recovered {
         match record.kind {
             PUBLISH => self.publish(file, record, steps),
             PROGRESS => self.progress(record, steps),
+            KEYS => self.keys(file, record, steps),
             _ => None,
         }
     }
@@ -115,6 +119,15 @@ impl Recovered {
 
     fn undo(&mut self, transactions: &[u64]) {
         let steps: Vec<Steps> = transactions.iter().map(|id| self.undo.end(*id)).collect();
+        let mut keyed: HashMap<QueueId, HashSet<MessageId>> = HashMap::new();
+        for (queue, id) in steps.iter().flat_map(|steps| &steps.keyed) {
+            keyed.entry(*queue).or_default().insert(*id);
+        }
+        for (queue, undone) in keyed {
+            if let Some(queue) = self.queues.get_mut(&queue) {
+                queue.keys.forget(&undone);
+            }
+        }
         // What one of them brought and another took away must not come back.
         let (entered, gone): (Vec<_>, Vec<_>) =
             steps.into_iter().map(|steps| (steps.entered, steps.gone)).unzip();
@@ -140,8 +153,12 @@ impl Recovered {
         // A refusal is an answer too: what the command was about had gone by itself.
         match self.topology.replay(command) {
             Ok(Outcome::Queue { id, created: true, settings, .. }) => {
-                let queue =
-                    RecoveredQueue { settings, mark: Mark::default(), messages: BTreeMap::new() };
+                let queue = RecoveredQueue {
+                    settings,
+                    mark: Mark::default(),
+                    messages: BTreeMap::new(),
+                    keys: RecoveredKeys::default(),
+                };
                 self.queues.insert(id, queue);
             }
             Ok(Outcome::Governed { queues }) => {
@@ -166,9 +183,24 @@ impl Recovered {
         if let Some(queue) = self.queues.get_mut(&number) {
             let id = MessageId(record.index);
             let entered = message_record::decode_publish(record)?;
+            let keys = message_record::decode_publish_keys(record)?;
+            if queue.add_keys(file, keys) {
+                steps.keyed.push((number, id));
+            }
             queue.messages.insert(id, (entered, file));
             queue.mark.last = queue.mark.last.max(id);
             steps.entered.push((number, id));
+        }
+        Some(())
+    }
+
+    /// Keys are known whose messages are not recorded here.
+    fn keys(&mut self, file: u32, record: &Record<'_>, steps: &mut Steps) -> Option<()> {
+        let number = QueueId(record.group);
+        if let Some(queue) = self.queues.get_mut(&number) {
+            let ids = key_record::decode_keys(record)?.map(|key| (number, key.id));
+            steps.keyed.extend(ids);
+            queue.add_keys(file, key_record::decode_keys(record)?);
         }
         Some(())
     }
@@ -198,19 +230,30 @@ impl Recovered {
 // === impl RecoveredQueue ===
 
 impl RecoveredQueue {
-    /// The queue as it was, and where in the log its messages are.
-    pub(crate) fn into_queue(self) -> (Queue, Whereabouts) {
+    /// Takes up keys that were found in `file`; whether there were any.
+    fn add_keys(&mut self, file: u32, keys: impl Iterator<Item = KnownKey>) -> bool {
+        let mut keys = keys.peekable();
+        if keys.peek().is_none() {
+            return false;
+        }
+        let last = &mut self.mark.last;
+        let limit = self.settings.dedup.as_ref().map(|rule| rule.limit);
+        self.keys.add(keys.inspect(|key| *last = key.id.max(*last)), file, limit);
+        true
+    }
+
+    /// The queue as it was, and where in the log its messages and its keys are.
+    pub(crate) fn into_queue(self) -> (Queue, Whereabouts, Whereabouts) {
         let Mark { last, delivered } = self.mark;
         let mut whereabouts = Whereabouts::default();
         for (id, (_, file)) in &self.messages {
             whereabouts.note(*id, *file);
         }
         let messages = self.messages.into_values().map(|(entered, _)| entered).collect();
-        let queue = Queue::restore(
-            self.settings,
-            Remembered { last, delivered, messages, pages: Pages::default() },
-        );
-        (queue, whereabouts)
+        let (keys, keys_at) = self.keys.finish();
+        let pages = Pages::default();
+        let remembered = Remembered { last, delivered, messages, pages, keys };
+        (Queue::restore(self.settings, remembered), whereabouts, keys_at)
     }
 }
 

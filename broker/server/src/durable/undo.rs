@@ -11,6 +11,8 @@ use crate::durable::transaction_record::Part;
 pub(crate) struct Steps {
     /// Messages that came.
     pub(crate) entered: Vec<(QueueId, MessageId)>,
+    /// Messages that came with keys.
+    pub(crate) keyed: Vec<(QueueId, MessageId)>,
     /// Messages that went, with the log file that each was found in.
     pub(crate) gone: Vec<(QueueId, (Entered, u32))>,
 }

@@ -228,6 +228,8 @@ fn describe_queue(node: &Node, queue: &QueueRecord, counts: &HashMap<QueueId, Co
         messages_ready: counts.ready,
         messages_unacknowledged: counts.unacked,
         message_bytes: counts.ready_bytes + counts.unacked_bytes,
+        messages_deduplicated: counts.duplicates,
+        deduplication_keys: counts.keys,
         consumers: counts.consumers.into(),
         incarnation: queue.id.0,
     }

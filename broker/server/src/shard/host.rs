@@ -28,6 +28,7 @@ use crate::shard::deadlines::Deadlines;
 use crate::shard::outbox::Outboxes;
 use crate::shard::promises::{Landing, Promise, Promises};
 use crate::shard::slot::Slot;
+use crate::shard::uncertain::Uncertain;
 use crate::shard::whereabouts::Whereabouts;
 use crate::shard::work::{Batch, Item, Question, Work};
 
@@ -35,14 +36,15 @@ use crate::shard::work::{Batch, Item, Question, Work};
 #[derive(Debug)]
 pub(crate) struct Host {
     node: Arc<Node>,
-    queues: HashMap<QueueId, Slot>,
+    pub(super) queues: HashMap<QueueId, Slot>,
     outboxes: Outboxes,
     journal: Journal,
     /// News of the log; none once it has ended, which is when the node does.
     progress: Option<watch::Receiver<Progress>>,
     /// Changes of the topology up to here were caused by this shard's queues.
     recorded: Position,
-    promises: Promises,
+    pub(super) promises: Promises,
+    pub(super) uncertain: Uncertain,
     deadlines: Deadlines,
     /// When queues have to give budget back to publishers, in order.
     due: VecDeque<(Timestamp, QueueId)>,
@@ -50,7 +52,7 @@ pub(crate) struct Host {
     to_sweep: Vec<QueueId>,
     sweep_at: Timestamp,
     /// Empty between calls; kept for its memory.
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
     /// What a log would record of a durable queue. Empty between calls; kept for its memory.
     changes: Changes,
     now: Timestamp,
@@ -73,7 +75,17 @@ struct Tally {
     delivered: u64,
     redelivered: u64,
     acknowledged: u64,
+    duplicates: u64,
     bytes: i64,
+}
+
+// === impl Run ===
+
+impl Run {
+    fn add(&mut self, message: &Message) {
+        self.messages += 1;
+        self.bytes += message.size();
+    }
 }
 
 // === impl Host ===
@@ -89,6 +101,7 @@ impl Host {
             outboxes: Outboxes::default(),
             recorded: Position::ZERO,
             promises: Promises::default(),
+            uncertain: Uncertain::default(),
             deadlines: Deadlines::default(),
             due: VecDeque::new(),
             to_sweep: Vec::new(),
@@ -99,8 +112,8 @@ impl Host {
             tally: Tally::default(),
         };
         for (id, queue) in recovered {
-            let (queue, whereabouts) = queue.into_queue();
-            host.queues.insert(id, Slot::new(queue, whereabouts));
+            let (queue, whereabouts, keys_at) = queue.into_queue();
+            host.queues.insert(id, Slot::new(queue, whereabouts, keys_at));
             host.account(id);
         }
         host
@@ -132,7 +145,8 @@ impl Host {
             Work::Batch(batch) => self.batch(batch),
             Work::Ask { link, queue, question } => self.ask(&link, queue, question),
             Work::Create { id, settings } => {
-                self.queues.insert(id, Slot::new(Queue::new(settings), Whereabouts::default()));
+                let nowhere = || Whereabouts::default();
+                self.queues.insert(id, Slot::new(Queue::new(settings), nowhere(), nowhere()));
                 self.account(id);
             }
             Work::Remove(queues) => {
@@ -165,6 +179,7 @@ impl Host {
 
     fn batch(&mut self, batch: Batch) {
         let mut settled = Settled::default();
+        let mut awaited = Vec::new();
         let mut items = batch.items.into_iter().peekable();
         if let Some((_, part)) = &batch.part {
             self.journal.begin(*part);
@@ -172,9 +187,15 @@ impl Host {
         while let Some(first) = items.next() {
             let id = first.queue();
             let mut run = Run::default();
+            let before =
+                batch.part.as_ref().and_then(|_| Some(self.queues.get(&id)?.queue.marks().0));
             self.item(first, &mut run, &mut settled.outcomes);
             while let Some(next) = items.next_if(|item| item.queue() == id) {
                 self.item(next, &mut run, &mut settled.outcomes);
+            }
+            awaited.extend(self.awaited(id));
+            if let (Some(before), Some((transaction, _))) = (before, &batch.part) {
+                self.note_uncertain(id, before, transaction);
             }
             self.carry_out(id, None);
             if !self.owe(id, batch.link.as_ref(), &run) {
@@ -187,31 +208,29 @@ impl Host {
             if settled.outcomes.drain(..).any(|(_, accepted)| !accepted) {
                 transaction.refuse();
             }
-            self.promises.make(Promise::Committed(transaction));
+            self.promise_after(&awaited, Promise::Committed(transaction));
         }
         if let Some(link) = batch.link
             && (settled.messages > 0 || !settled.outcomes.is_empty())
         {
-            self.promises.make(Promise::Settled(link, settled));
+            self.promise_after(&awaited, Promise::Settled(link, settled));
         }
         if let Some(landing) = batch.landing {
-            self.promises.make(Promise::Landed(landing));
+            self.promise_after(&awaited, Promise::Landed(landing));
         }
     }
 
     fn item(&mut self, item: Item, run: &mut Run, outcomes: &mut Vec<(PublishId, bool)>) {
         match item {
             Item::Publish { queue, message, confirm } => {
-                run.messages += 1;
-                run.bytes += message.size();
-                let before = self.effects.len();
-                self.apply(queue, Command::Publish(message));
-                if let Some(confirm) = confirm {
-                    let refused = |effect: &Effect| matches!(effect, Effect::PublishRefused);
-                    // A queue that went meanwhile takes messages with it, as any deleted queue does.
-                    let accepted = !self.effects[before..].iter().any(refused);
-                    outcomes.push((confirm, accepted));
-                }
+                run.add(&message);
+                let accepted = self.take_in(queue, Command::Publish(message));
+                outcomes.extend(confirm.map(|confirm| (confirm, accepted)));
+            }
+            Item::PublishOnce { queue, once, confirm } => {
+                run.add(&once.message);
+                let accepted = self.take_in(queue, Command::PublishOnce(once));
+                outcomes.extend(confirm.map(|confirm| (confirm, accepted)));
             }
             Item::Command { queue, command } => {
                 match &command {
@@ -226,6 +245,14 @@ impl Host {
                 self.apply(queue, command);
             }
         }
+    }
+
+    /// Whether the queue does not refuse the message. One that went meanwhile takes messages with it,
+    /// as any deleted queue does.
+    fn take_in(&mut self, queue: QueueId, publish: Command) -> bool {
+        let before = self.effects.len();
+        self.apply(queue, publish);
+        !self.effects[before..].iter().any(|effect| matches!(effect, Effect::PublishRefused))
     }
 
     fn ask(&mut self, link: &Link, queue: QueueId, question: Question) {
@@ -279,6 +306,7 @@ impl Host {
                     self.outboxes.deliver(id, (consumer, message_id), redelivered, message);
                 }
                 Effect::PublishRefused => {}
+                Effect::Duplicate { .. } => self.tally.duplicates += 1,
                 Effect::DeadLetter { id: original, message } => {
                     self.republish(id, original, &message);
                 }
@@ -423,11 +451,13 @@ impl Host {
         self.outboxes.send();
         self.promises.place(self.journal.commit().max(self.recorded));
         self.promises.keep(self.journal.durable());
-        let Tally { delivered, redelivered, acknowledged, bytes } = std::mem::take(&mut self.tally);
+        let Tally { delivered, redelivered, acknowledged, duplicates, bytes } =
+            std::mem::take(&mut self.tally);
         let metrics = &self.node.metrics;
         metrics.delivered.inc_by(delivered);
         metrics.redelivered.inc_by(redelivered);
         metrics.acknowledged.inc_by(acknowledged);
+        metrics.duplicates.inc_by(duplicates);
         if let Some(blocked) = self.node.memory.change(bytes) {
             self.node.block_publishers(blocked);
         }

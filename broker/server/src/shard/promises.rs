@@ -8,6 +8,7 @@ use broker_storage::position::Position;
 
 use crate::link::{Event, Link, Reply, Settled};
 use crate::mailbox::Sender;
+use crate::shard::uncertain::Kept;
 use crate::shard::work::Work;
 use crate::transactions::Transaction;
 
@@ -22,6 +23,8 @@ pub(crate) enum Promise {
     Landed(Arc<Landing>),
     /// A part of a transaction is applied.
     Committed(Arc<Transaction>),
+    /// One that others have to let go of as well.
+    Shared(Arc<Kept>),
 }
 
 /// The copies of a dead message on their way. When the last of them is safe, and so drops this, the
@@ -44,12 +47,13 @@ pub(crate) struct Promises {
 // === impl Promise ===
 
 impl Promise {
-    fn keep(self) {
+    pub(super) fn keep(self) {
         match self {
             Self::Settled(link, settled) => link.send(Event::Settled(settled)),
             Self::Reply(link, reply) => link.send(Event::Reply(reply)),
             Self::Landed(landing) => drop(landing),
             Self::Committed(transaction) => drop(transaction),
+            Self::Shared(kept) => drop(kept),
         }
     }
 }

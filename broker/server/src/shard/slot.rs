@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use broker_core::dedup::BYTES_PER_KEY;
 use broker_core::id::QueueId;
 use broker_core::queue::{Changes, Counts, Queue};
 use broker_core::time::Timestamp;
@@ -37,6 +38,8 @@ pub(crate) struct Slot {
     /// Whether it stands in line to have its buffers released.
     pub(crate) swept: bool,
     whereabouts: Whereabouts,
+    /// The same for the keys of messages that came before.
+    keys_at: Whereabouts,
 }
 
 /// Budget of a publisher that is given back once so many messages were delivered, or it is time.
@@ -52,9 +55,10 @@ struct Owed {
 // === impl Slot ===
 
 impl Slot {
-    /// With a queue whose messages are recorded as told.
-    pub(crate) fn new(queue: Queue, whereabouts: Whereabouts) -> Self {
-        Self { queue, bytes: 0, delivered: 0, owed: VecDeque::new(), swept: false, whereabouts }
+    /// With a queue whose messages and keys are recorded as told.
+    pub(crate) fn new(queue: Queue, whereabouts: Whereabouts, keys_at: Whereabouts) -> Self {
+        let owed = VecDeque::new();
+        Self { queue, bytes: 0, delivered: 0, owed, swept: false, whereabouts, keys_at }
     }
 
     /// Hands what has changed in the queue to the log. `changes` is empty before and after.
@@ -64,6 +68,9 @@ impl Slot {
         }
         if let Some(first) = changes.entered.first() {
             self.whereabouts.note(first.id, journal.file());
+        }
+        if let Some(first) = changes.keys.first() {
+            self.keys_at.note(first.id, journal.file());
         }
         journal.record(id, changes);
         changes.clear();
@@ -89,14 +96,20 @@ impl Slot {
             }
             self.whereabouts = census.moved(moved_to);
         }
+        if let Some(mut census) = self.keys_at.census(file) {
+            let keys: Vec<_> =
+                self.queue.known_keys().filter(|key| census.counts(key.id)).collect();
+            self.keys_at = census.moved(moved_to);
+            journal.keys(id, &keys);
+        }
         let (last, delivered) = self.queue.marks();
         Some(Mark { last, delivered })
     }
 
     /// By how many bytes its messages' memory changed since the last call.
     pub(crate) fn take_change(&mut self) -> i64 {
-        let Counts { retained_bytes, here, .. } = self.queue.counts();
-        let bytes = retained_bytes + here * Node::MESSAGE_OVERHEAD;
+        let Counts { retained_bytes, here, keys, .. } = self.queue.counts();
+        let bytes = retained_bytes + here * Node::MESSAGE_OVERHEAD + keys * BYTES_PER_KEY;
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         bytes - std::mem::replace(&mut self.bytes, bytes)
     }
@@ -176,7 +189,7 @@ mod tests {
         let (sender, mut receiver) = mailbox();
         let link = Link::new(ConnectionId(1), sender);
         let queue = Queue::new(Arc::new(Settings::new("/".into(), "q".into())));
-        let mut slot = Slot::new(queue, Whereabouts::default());
+        let mut slot = Slot::new(queue, Whereabouts::default(), Whereabouts::default());
         slot.delivered = 10;
         slot.owed.push_back(Owed {
             delivered: 15,

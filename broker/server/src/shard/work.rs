@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use broker_core::dedup::Key;
 use broker_core::id::{MessageId, QueueId};
 use broker_core::message::Message;
-use broker_core::queue::{Command, Counts, Settings};
+use broker_core::queue::{Command, Counts, Once, Settings};
 use broker_session::PublishId;
 use broker_storage::position::Position;
 use tokio::sync::oneshot;
@@ -68,6 +69,8 @@ pub(crate) struct Batch {
 pub(crate) enum Item {
     /// Hot enough to be apart from the other commands.
     Publish { queue: QueueId, message: Message, confirm: Option<PublishId> },
+    /// The same, unless a message with one of the keys came before.
+    PublishOnce { queue: QueueId, once: Box<Once>, confirm: Option<PublishId> },
     /// A command without an answer.
     Command { queue: QueueId, command: Command },
 }
@@ -79,6 +82,21 @@ impl Batch {
         self.publishes += 1;
         self.bytes += message.size();
         self.items.push(Item::Publish { queue, message, confirm });
+    }
+
+    /// Publishes unless a message with one of `keys` came before.
+    pub(crate) fn publish_once(
+        &mut self,
+        queue: QueueId,
+        message: Message,
+        keys: Option<&Arc<[Key]>>,
+        confirm: Option<PublishId>,
+    ) {
+        let Some(keys) = keys.cloned() else { return self.publish(queue, message, confirm) };
+        self.publishes += 1;
+        self.bytes += message.size();
+        let once = Box::new(Once { message, keys });
+        self.items.push(Item::PublishOnce { queue, once, confirm });
     }
 
     pub(crate) fn command(&mut self, queue: QueueId, command: Command) {
@@ -95,7 +113,9 @@ impl Batch {
 impl Item {
     pub(crate) fn queue(&self) -> QueueId {
         match self {
-            Self::Publish { queue, .. } | Self::Command { queue, .. } => *queue,
+            Self::Publish { queue, .. }
+            | Self::PublishOnce { queue, .. }
+            | Self::Command { queue, .. } => *queue,
         }
     }
 }

@@ -144,7 +144,7 @@ impl Scene {
             max_bytes: None,
             ..Settings::clone(settings)
         };
-        let remembered = Remembered { last, delivered, messages, pages };
+        let remembered = Remembered { last, delivered, messages, pages, keys: Vec::new() };
         let mut again = Queue::restore(Arc::new(plain), remembered);
         assert_eq!(inside(&again), known);
         assert_eq!(again.marks(), self.bench.queue.marks());

@@ -370,6 +370,7 @@ impl Model {
     fn apply(&mut self, command: &Command) -> Vec<String> {
         match command {
             Command::Publish(message) => self.publish(message),
+            Command::PublishOnce(once) => self.publish(&once.message),
             Command::Subscribe(terms) => self.subscribe(terms),
             Command::Unsubscribe { consumer } => self.unsubscribe(consumer.0),
             Command::Grant { consumer, deliveries } => {

@@ -10,7 +10,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::durable::message_record::{push_progress, push_publish};
+use crate::durable::key_record::push_keys;
+use crate::durable::message_record::{push_keyed_publish, push_progress, push_publish};
 use crate::durable::topology_record;
 use crate::durable::transaction_record::push_undone;
 
@@ -193,4 +194,34 @@ fn a_part_that_outlived_the_start_of_its_transaction_counts() {
     recovered.apply(Position::new(2, 0), &record);
     assert_eq!(recovered.undo_unfinished(2), [0; 0], "the log began with file 1");
     assert_eq!(recovered.queues[&QueueId(2)].messages.len(), 1);
+}
+
+/// A key that a message brought.
+fn key(id: u64) -> KnownKey {
+    let fingerprint = broker_core::dedup::Fingerprint([id, id]);
+    let window = broker_core::dedup::WindowId::OWN;
+    KnownKey { id: MessageId(id), window, fingerprint, expires: Timestamp(99) }
+}
+
+#[test]
+fn keys_stand_or_fall_with_their_transaction() {
+    let keyed =
+        |id| sealed(|batch| push_keyed_publish(batch, QueueId(1), &entered(id), &[key(id)]));
+    let alone = |ids: &[u64]| {
+        let keys: Vec<_> = ids.iter().copied().map(key).collect();
+        sealed(|batch| push_keys(batch, QueueId(1), &keys))
+    };
+    let part = Part { transaction: 7, parts: 2, from_file: 1 };
+    let inner = [keyed(2), alone(&[3])].concat().into();
+    let first = sealed(|batch| part.push(batch, true, &inner));
+    let second = sealed(|batch| part.push(batch, true, &Default::default()));
+    // The last is what is recorded again when a log file is given up.
+    let log = [keyed(1), first, alone(&[1, 2, 3]), second];
+    for (kept, expected) in [(4, vec![1, 2, 3]), (3, vec![1]), (1, vec![1])] {
+        let (mut recovered, _) = replay(&log[..kept]);
+        let (queue, ..) = recovered.queues.remove(&QueueId(1)).unwrap().into_queue();
+        let known: Vec<_> = queue.known_keys().map(|key| key.id.0).collect();
+        assert_eq!(known, expected, "{kept} records");
+        assert_eq!(queue.marks().0.0, if kept == 1 { 1 } else { 3 }, "no number is given again");
+    }
 }
