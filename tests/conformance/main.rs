@@ -16,6 +16,7 @@ mod exchanges;
 mod handshake;
 mod hostile;
 mod lifetimes;
+mod limits;
 mod overdue;
 mod policies;
 mod queues;

@@ -191,6 +191,15 @@ impl Message {
         self.buf.len() - self.body_start as usize
     }
 
+    /// How many deliveries it counts as where deliveries under way are limited: one for each started
+    /// 4 KiB of its body, at least one. It never changes.
+    #[must_use]
+    #[inline]
+    pub fn weight(&self) -> u32 {
+        let pieces = self.body_len().div_ceil(4096).max(1);
+        u32::try_from(pieces).unwrap_or(u32::MAX)
+    }
+
     /// Bytes of names, header and body: what keeping the message costs, save bookkeeping.
     #[must_use]
     pub fn size(&self) -> usize {

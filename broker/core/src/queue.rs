@@ -300,6 +300,7 @@ impl Queue {
         effects: &mut Vec<Effect>,
     ) {
         let (id, redelivered) = (entry.id, entry.deliveries > 0);
+        self.consumers.charge(consumer, entry.message.weight());
         let message = self.hand_out(entry, Some(consumer), no_ack);
         effects.push(Effect::Deliver { consumer, id, redelivered, message });
     }

@@ -55,8 +55,9 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// The first frame of `input`, if all of it is there. It occupies [`Frame::size`] bytes.
     ///
-    /// `frame_max` is the negotiated limit in bytes, which counts the whole frame; 0 is no limit.
-    /// A frame that is too large is refused as soon as its head is there.
+    /// `frame_max` is the negotiated limit in bytes, which counts the whole frame; 0 is no limit. As
+    /// RabbitMQ does, a peer that counts the payload alone is let off. A frame that is too large is
+    /// refused as soon as its head is there.
     ///
     /// # Errors
     ///
@@ -69,7 +70,7 @@ impl<'a> Frame<'a> {
         };
         let kind = FrameKind::from_octet(kind)?;
         let size = u32::from_be_bytes([s0, s1, s2, s3]);
-        if frame_max != 0 && u64::from(size) + OVERHEAD as u64 > u64::from(frame_max) {
+        if frame_max != 0 && size > frame_max {
             return Err(DecodeError::FrameTooLarge { size, max: frame_max });
         }
         let Some((payload, [end, ..])) = rest.split_at_checked(size as usize) else {

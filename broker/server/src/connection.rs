@@ -15,6 +15,7 @@
 
 mod budget;
 mod events;
+mod keeping;
 mod login;
 mod outgoing;
 mod permissions;
@@ -73,8 +74,10 @@ struct Task {
     mailbox: Receiver<Event>,
     outgoing: Outgoing,
     budget: Budget,
-    /// Unwritten bytes that count against the node's memory.
+    /// Unwritten and unfinished bytes that count against the node's memory.
     unwritten: Unwritten,
+    /// Of these, the unfinished ones, which have a limit of their own.
+    unfinished: Unwritten,
     inbox: Inbox,
     /// The question under way, whose answer the session waits for.
     question: Option<Open>,
@@ -88,6 +91,10 @@ struct Task {
     vhost: Name,
     /// Whether the client published while the node was out of memory, and so is not read from.
     blocked: bool,
+    /// Whether the client was found to have gone while it was not read from.
+    client_is_gone: bool,
+    /// When to look for that.
+    look_at: Option<Timestamp>,
     /// Shards that have yet to say that nothing more comes from them. None before the end.
     farewells: Option<usize>,
     timer: Pin<Box<Sleep>>,
@@ -122,6 +129,8 @@ impl Task {
         let local = stream.local_addr()?;
         let stream = TcpStream::from_std(stream)?;
         let secure = offer.map(Secure::new).transpose().map_err(io::Error::other)?;
+        let socket = Socket::new(stream, secure, node.write_stall);
+        socket.look_after()?;
         let (sender, mailbox) = mailbox();
         let id = node.registry.next();
         let link = Link::new(id, sender);
@@ -148,10 +157,11 @@ impl Task {
         tracing::debug!(connection = id.0, %peer, "connection accepted");
         Ok(Some(Self {
             session: Connection::new(id, Arc::clone(&node.session), now),
-            socket: Socket::new(stream, secure, node.write_stall),
+            socket,
             outgoing: Outgoing::new(node.shards.len()),
             budget: Budget::default(),
             unwritten: Unwritten::default(),
+            unfinished: Unwritten::default(),
             inbox: Inbox::default(),
             question: None,
             recording: None,
@@ -160,6 +170,8 @@ impl Task {
             permissions: Permissions::default(),
             vhost: Name::new(""),
             blocked: false,
+            client_is_gone: false,
+            look_at: None,
             farewells: None,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             alarm: None,
@@ -217,6 +229,7 @@ impl Task {
         self.session.tick(self.now);
         self.handle_events();
         self.refresh_permissions();
+        self.look_for_client();
         if self.may_read() {
             self.read();
         } else {
@@ -226,6 +239,9 @@ impl Task {
         self.perform();
         self.outgoing.send(&self.node, &self.link, &mut self.budget);
         self.write();
+        if self.answered {
+            self.perform();
+        }
         if self.session.output().len() < LITTLE_OUTPUT {
             self.clear_inbox();
         }
@@ -239,16 +255,7 @@ impl Task {
         if self.session.is_closed() && self.farewells.is_none() && self.question.is_none() {
             self.say_farewell();
         }
-        self.count_unwritten();
-    }
-
-    /// Counts what waits for a client that does not read against the node's memory.
-    fn count_unwritten(&mut self) {
-        let waiting = self.session.output().len().saturating_sub(LITTLE_OUTPUT);
-        let change = self.unwritten.becomes(waiting);
-        if let Some(blocked) = self.node.memory.change(change) {
-            self.node.block_publishers(blocked);
-        }
+        self.count_kept();
     }
 
     fn may_read(&mut self) -> bool {
@@ -256,7 +263,7 @@ impl Task {
             && !self.session.is_parked()
             && !self.session.is_closed()
             && self.budget.has_room()
-            && !self.blocked
+            && (!self.blocked || self.client_is_gone)
             && self.session.output().len() < Socket::BACKLOG
     }
 
@@ -314,7 +321,7 @@ impl Task {
 
     /// Ready when the earliest deadline has come: the session's, the stalled socket's, the last words'.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let socket = [self.socket.stalls_at(), self.socket.idle_at()];
+        let socket = [self.socket.stalls_at(), self.socket.idle_at(), self.look_at];
         let deadlines = [self.session.next_timeout(), self.cut].into_iter().chain(socket);
         let Some(next) = deadlines.flatten().min() else {
             self.alarm = None;
@@ -338,9 +345,7 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        if let Some(blocked) = self.node.memory.change(self.unwritten.becomes(0)) {
-            self.node.block_publishers(blocked);
-        }
+        self.count_nothing();
         self.node.registry.remove(self.session.id());
         self.node.metrics.connections_closed.inc();
     }

@@ -1,7 +1,7 @@
 //! What all shards and connections of a node share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use broker_api::Listener;
 use broker_core::access::{Actor, Password, permits};
@@ -41,6 +41,10 @@ pub(crate) struct Node {
     pub(crate) replies: Replies,
     pub(crate) authenticator: Authenticator,
     pub(crate) memory: Memory,
+    /// Bytes of messages that were begun and not finished, over all connections.
+    pub(crate) unfinished: AtomicI64,
+    /// How many of these there may be.
+    pub(crate) max_unfinished: i64,
     /// Whether the disk is too full for publishers.
     pub(crate) disk_low: AtomicBool,
     pub(crate) metrics: Metrics,

@@ -4,7 +4,7 @@ mod sockets;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use broker_api::Listener;
@@ -142,6 +142,8 @@ fn build(
         replies: Replies::default(),
         authenticator,
         memory: Memory::new(watermark),
+        unfinished: AtomicI64::new(0),
+        max_unfinished: max_unfinished(watermark, args.max_message_size.0),
         metrics: Metrics::default(),
         transactions: Transactions::new(),
         write_stall: args.write_stall_ms(),
@@ -149,6 +151,11 @@ fn build(
         stopping: AtomicBool::new(false),
         hashing: Semaphore::new(1),
     }
+}
+
+/// A quarter of what messages may take, but room for a few of the largest in any case.
+fn max_unfinished(watermark: u64, max_message: u64) -> i64 {
+    i64::try_from((watermark / 4).max(max_message * 4)).unwrap_or(i64::MAX)
 }
 
 fn session_settings(args: &Args, node: &str) -> broker_session::Settings {

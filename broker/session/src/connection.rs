@@ -238,9 +238,14 @@ impl Connection {
         &self.vhost
     }
 
-    /// What the client said about itself.
-    pub fn client_properties(&self) -> &FieldTable {
-        &self.client_properties
+    /// What the client said about itself in `connection.start-ok`; to be taken once.
+    pub fn take_client_properties(&mut self) -> FieldTable {
+        std::mem::take(&mut self.client_properties)
+    }
+
+    /// Bytes of content that has not all come, over all channels.
+    pub fn unfinished(&self) -> u64 {
+        self.unfinished
     }
 
     /// How many channels are open.
@@ -263,7 +268,7 @@ impl Connection {
         self.limits.frame_max
     }
 
-    /// The highest channel number that was agreed on.
+    /// How many channels there may be, as was agreed on.
     pub fn channel_max(&self) -> u16 {
         self.limits.channel_max
     }

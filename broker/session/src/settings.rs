@@ -11,7 +11,7 @@ pub struct Settings {
     /// The largest frame in bytes, all of it counted. Default 131,072, at least 4,096.
     pub frame_max: u32,
 
-    /// The highest channel number, and so how many channels there may be. Default 2,047.
+    /// How many channels there may be at a time, whatever their numbers. Default 2,047.
     pub channel_max: u16,
 
     /// Seconds between heartbeats that the broker proposes; 0 proposes none. Default 60.
@@ -30,8 +30,9 @@ pub struct Settings {
     /// How many consumers one connection may have, over all its channels. Default 10,000.
     pub max_consumers: usize,
 
-    /// How many deliveries per consumer may be under way to the socket before more are granted.
-    /// Bounds what a client that does not read makes the broker hold. Default 2,048.
+    /// How many deliveries per consumer may be under way to the socket before more are granted; each
+    /// started 4 KiB of a body count as one. Bounds what a client that does not read makes the broker
+    /// hold: with the default of 2,048, 8 MiB and one message.
     pub window: u32,
 
     /// Milliseconds that a client has to get from connecting to an open connection. Default 10,000.

@@ -24,8 +24,9 @@ pub enum Command {
     Subscribe(Subscription),
     /// Removes a consumer. What it holds unacknowledged stays held until settled. Unknown: ignored.
     Unsubscribe { consumer: ConsumerId },
-    /// The consumer's connection can take this many more deliveries. Holds for every consumer,
-    /// whatever its prefetch or ack mode, and keeps a slow reader from piling up output.
+    /// The consumer's connection can take this many more deliveries, of which a large message counts
+    /// as several (see [`Message::weight`]). Holds for every consumer, whatever its prefetch or ack
+    /// mode, and keeps a slow reader from piling up output.
     Grant { consumer: ConsumerId, deliveries: u32 },
     /// Sets how many unacknowledged messages the consumer may hold; 0: no limit.
     SetPrefetch { consumer: ConsumerId, prefetch: u32 },

@@ -36,6 +36,8 @@ struct Consumer {
     arrival: u64,
     /// Messages it holds unsettled.
     holds: u32,
+    /// What is left of its window. Below zero after a message larger than what was left.
+    window: i64,
     in_line: bool,
 }
 
@@ -68,7 +70,8 @@ impl Consumers {
         let at = self.all.partition_point(|other| other.terms.consumer < id);
         self.arrivals += 1;
         let arrival = self.arrivals;
-        self.all.insert(at, Consumer { terms, arrival, holds: 0, in_line: false });
+        let window = terms.window.into();
+        self.all.insert(at, Consumer { terms, arrival, holds: 0, window, in_line: false });
         if self.single_active && self.active.is_none() {
             self.active = Some(id);
         }
@@ -129,7 +132,7 @@ impl Consumers {
         let at = self.find(id)?;
         let consumer = &mut self.all[at];
         consumer.in_line = false;
-        consumer.terms.window -= 1;
+        consumer.window -= 1;
         if !consumer.terms.no_ack {
             consumer.holds += 1;
         }
@@ -138,10 +141,20 @@ impl Consumers {
         Some((id, no_ack))
     }
 
+    /// The message that the consumer's turn was for counts as `weight` deliveries.
+    #[inline]
+    pub(super) fn charge(&mut self, id: ConsumerId, weight: u32) {
+        if weight > 1
+            && let Some(at) = self.find(id)
+        {
+            self.all[at].window -= i64::from(weight - 1);
+            self.step_out(at);
+        }
+    }
+
     pub(super) fn grant(&mut self, id: ConsumerId, deliveries: u32) {
         if let Some(at) = self.find(id) {
-            let window = &mut self.all[at].terms.window;
-            *window = window.saturating_add(deliveries);
+            self.all[at].window += i64::from(deliveries);
             self.line_up(at);
         }
     }
@@ -207,7 +220,7 @@ impl Consumers {
 
 impl Consumer {
     fn has_credit(&self) -> bool {
-        let Subscription { prefetch, window, no_ack, .. } = self.terms;
-        window > 0 && (no_ack || prefetch == 0 || self.holds < prefetch)
+        let Subscription { prefetch, no_ack, .. } = self.terms;
+        self.window > 0 && (no_ack || prefetch == 0 || self.holds < prefetch)
     }
 }

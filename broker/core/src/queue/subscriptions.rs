@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// A consumer as the management API shows it.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsumerView<'a> {
-    /// The terms it takes messages on. `window` is what is left of it.
+    /// The terms it takes messages on, as it came with them.
     pub terms: &'a Subscription,
     /// Messages it holds unsettled.
     pub unacked: u32,

@@ -177,6 +177,18 @@ fn a_consumer_whose_window_is_used_up_waits_for_more() {
 }
 
 #[test]
+fn a_large_message_uses_up_more_of_the_window() {
+    let mut bench = Bench::new();
+    let large = "x".repeat(20_000);
+    let terms = Subscription { no_ack: true, window: 4, ..subscription(1) };
+    bench.apply(Command::Subscribe(terms));
+    assert_eq!(bench.publish(&["a", &large, "b"]).len(), 2, "one of 1 and one of 5, out of 4");
+    let grant = |deliveries| Command::Grant { consumer: ConsumerId(1), deliveries };
+    assert!(bench.apply(grant(2)).is_empty(), "what was owed comes first");
+    assert_eq!(bench.apply(grant(1)), ["b#3 to 1"]);
+}
+
+#[test]
 fn higher_priorities_are_served_first_while_they_have_credit() {
     let mut bench = Bench::new();
     bench.apply(subscribe(1));

@@ -14,7 +14,7 @@ type Case = (&'static [u8], Result<Option<FrameKind>, DecodeError>, &'static str
 fn the_front_of_the_input_decides() {
     use DecodeError::*;
     #[rustfmt::skip]
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
         (b"",                            Ok(None),                        "nothing yet"),
         (b"\x01\0\0\0\0\0",              Ok(None),                        "half a head"),
         (b"A",                           Err(UnknownFrameType(b'A')),     "a wrong first octet is known at once"),
@@ -22,7 +22,8 @@ fn the_front_of_the_input_decides() {
         (b"\x03\0\x01\0\0\0\x02ab\xCE?", Ok(Some(FrameKind::Body)),       "more follows"),
         (b"\x03\0\x01\0\0\0\x02ab",      Ok(None),                        "the end is missing"),
         (b"\x03\0\x01\0\0\0\x02ab\xCD",  Err(BadFrameEnd(0xCD)),          "a wrong end"),
-        (b"\x03\0\x01\0\0\x10\0",        Err(FrameTooLarge { size: 4096, max: 4096 }), "too large is known from the head"),
+        (b"\x03\0\x01\0\0\x10\x01",     Err(FrameTooLarge { size: 4097, max: 4096 }), "too large is known from the head"),
+        (b"\x03\0\x01\0\0\x10\0",        Ok(None),                          "a limit that counts the payload alone is as good"),
     ];
     for (input, expected, because) in cases {
         let kind = Frame::first(input, 4096).map(|frame| frame.map(|frame| frame.kind));

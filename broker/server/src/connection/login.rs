@@ -51,7 +51,7 @@ impl Task {
             self.permissions.set_actor(actor);
             // Set once only: an update of the secret is of the same user.
             let _ = self.profile.user.set(user);
-            let _ = self.profile.client.set(self.session.client_properties().clone());
+            let _ = self.profile.client.set(self.session.take_client_properties());
             self.answer(Answer::Done);
         } else {
             tracing::warn!(peer = %self.profile.peer, user, "login refused");

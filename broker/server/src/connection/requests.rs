@@ -10,6 +10,7 @@ use broker_storage::position::Position;
 
 use crate::connection::Task;
 use crate::connection::questions::Question;
+use crate::connection::socket::Socket;
 use crate::directory::Changed;
 use crate::link::Event;
 use crate::random;
@@ -42,9 +43,11 @@ impl Task {
                 continue;
             }
             self.requests = batch;
-            if !std::mem::take(&mut self.answered) {
+            // A client that asks for more than it reads has to wait until it has read.
+            if !self.answered || self.session.output().len() >= Socket::BACKLOG {
                 return;
             }
+            self.answered = false;
             self.session.receive(self.socket.input(), self.now, &mut self.requests);
         }
     }

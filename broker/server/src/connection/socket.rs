@@ -3,9 +3,12 @@
 
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use broker_core::time::Timestamp;
 use bytes::{Buf, BytesMut};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::sockopt;
 use tokio::net::TcpStream;
 
 use crate::tls::stream::{Established, Secure};
@@ -22,6 +25,13 @@ const MAX_READ: usize = 256 << 10;
 const MAX_SLICES: usize = 64;
 /// Writes in one turn.
 const MAX_WRITES: usize = 4;
+
+/// Silence after which the system asks whether the client's machine is there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+/// How often it asks then.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// How many questions may stay unanswered.
+const KEEPALIVE_PROBES: u32 = 6;
 
 /// A client's socket.
 #[derive(Debug)]
@@ -107,6 +117,29 @@ impl Socket {
 
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.lost { Poll::Pending } else { self.stream.poll_write_ready(cx).map(drop) }
+    }
+
+    /// Whether the client has closed its side or is gone altogether, whatever it sent before.
+    pub(super) fn is_client_gone(&self) -> bool {
+        let ends = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        let mut socket = [PollFd::new(&self.stream, ends)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::event::poll(&mut socket, Some(&at_once)).is_ok_and(|count| count > 0)
+    }
+
+    /// Has the system look for a client that says nothing, and give up on one that has not taken
+    /// what it was sent for longer than patience lasts: its machine may be gone.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not know how.
+    pub(super) fn look_after(&self) -> io::Result<()> {
+        let patience = u32::try_from(self.patience).unwrap_or(u32::MAX);
+        sockopt::set_socket_keepalive(&self.stream, true)?;
+        sockopt::set_tcp_keepidle(&self.stream, KEEPALIVE_IDLE)?;
+        sockopt::set_tcp_keepintvl(&self.stream, KEEPALIVE_INTERVAL)?;
+        sockopt::set_tcp_keepcnt(&self.stream, KEEPALIVE_PROBES)?;
+        Ok(sockopt::set_tcp_user_timeout(&self.stream, patience)?)
     }
 
     /// Reads once. 0 when there is nothing now.

@@ -68,13 +68,14 @@ impl Connection {
         requests: &mut Vec<Request>,
     ) -> Result<(), Fault> {
         match method {
-            Method::ChannelOpen(_) if number > self.limits.channel_max => Err(Fault::connection(
-                ReplyCode::NotAllowed,
-                format_args!(
-                    "channel number {number} is above the negotiated channel_max ({})",
-                    self.limits.channel_max
-                ),
-            )),
+            // As in RabbitMQ it is their number that is limited, and not what they are numbered.
+            Method::ChannelOpen(_) if self.channels.len() >= self.limits.channel_max.into() => {
+                let most = self.limits.channel_max;
+                let detail = format_args!(
+                    "number of channels opened ({most}) has reached the negotiated channel_max ({most})"
+                );
+                Err(Fault::connection(ReplyCode::NotAllowed, detail))
+            }
             Method::ChannelOpen(_) if self.asks_for_channels => {
                 self.flush_settling(requests);
                 self.awaited = Some(Awaited::Channel { number });

@@ -24,7 +24,7 @@ pub(crate) struct Consumer {
     own_timeout: Option<u64>,
     /// The limit that counts: the client's or the queue's.
     pub(super) timeout: Option<u64>,
-    /// Deliveries since the last grant.
+    /// Deliveries since the last grant, each as often as it weighs.
     used: u32,
 }
 
@@ -55,10 +55,12 @@ impl Consumer {
         self.timeout = self.own_timeout.into_iter().chain(queue).min();
     }
 
-    /// One delivery of `window` is used up; true when it is time to ask for more.
-    fn use_up(&mut self, window: u32) -> bool {
-        self.used += 1;
-        self.used == window.div_ceil(2)
+    /// A message of `weight` has used up as much of `window`; true when it is time to ask for more.
+    #[inline]
+    fn use_up(&mut self, weight: u32, window: u32) -> bool {
+        let (before, half) = (self.used, window.div_ceil(2));
+        self.used = before.saturating_add(weight);
+        before < half && half <= self.used
     }
 }
 
@@ -91,7 +93,7 @@ impl Connection {
             channel.held.push_back(delivery);
             return;
         };
-        if consumer.use_up(self.settings.window) {
+        if consumer.use_up(delivery.message.weight(), self.settings.window) {
             self.thirsty.push(delivery.consumer);
         }
         let message = &delivery.message;
@@ -115,9 +117,10 @@ impl Connection {
     /// consumers stay, who would otherwise never be granted others in their place.
     pub(super) fn forgo_held(&mut self, number: u16) {
         let Some(channel) = self.channels.get(&number) else { return };
-        for Delivery { consumer: id, .. } in &channel.held {
+        let window = self.settings.window;
+        for Delivery { consumer: id, message, .. } in &channel.held {
             let consumer = self.consumers.get_mut(id);
-            if consumer.is_some_and(|consumer| consumer.use_up(self.settings.window)) {
+            if consumer.is_some_and(|consumer| consumer.use_up(message.weight(), window)) {
                 self.thirsty.push(*id);
             }
         }

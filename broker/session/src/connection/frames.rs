@@ -37,13 +37,10 @@ impl Connection {
     fn frame(&mut self, frame: &Frame<'_>, requests: &mut Vec<Request>) {
         let failed = match frame.kind {
             FrameKind::Heartbeat if frame.channel == 0 => return,
-            FrameKind::Heartbeat => Err((
-                Fault::connection(
-                    ReplyCode::CommandInvalid,
-                    format_args!("heartbeat on channel {}", frame.channel),
-                ),
-                (0, 0),
-            )),
+            FrameKind::Heartbeat => {
+                let detail = format_args!("heartbeat on channel {}", frame.channel);
+                Err((Fault::unexpected_frame(detail), (0, 0)))
+            }
             _ if self.phase == Phase::Closing => return self.while_closing(frame, requests),
             FrameKind::Method => self.method_frame(frame, requests),
             FrameKind::Header | FrameKind::Body => {

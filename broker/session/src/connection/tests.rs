@@ -4,6 +4,7 @@ mod boundaries;
 mod channels;
 mod consuming;
 mod faults;
+mod fragments;
 mod handshake;
 mod overdue;
 mod publishing;

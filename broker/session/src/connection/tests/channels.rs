@@ -8,6 +8,21 @@ use super::Driver;
 use crate::request::Answer;
 
 #[test]
+fn channels_are_counted_and_not_numbered() {
+    let mut driver = Driver::running();
+    for number in (1_000..).step_by(100).take(99) {
+        driver.send(number, channel::Open {});
+        assert_eq!(driver.output(), [format!("{number}: channel.open-ok")]);
+    }
+    driver.send(1_000, channel::Close::default());
+    driver.send(u16::MAX, channel::Open {});
+    assert_eq!(driver.output(), ["1000: channel.close-ok", "65535: channel.open-ok"]);
+    driver.send(2, channel::Open {});
+    let text = "number of channels opened (100) has reached the negotiated channel_max (100)";
+    assert_eq!(driver.output(), [format!("connection.close 530 NOT_ALLOWED - {text} on 20.10")]);
+}
+
+#[test]
 fn a_channel_closes_alone() {
     let mut driver = Driver::running();
     driver.send(2, channel::Open {});

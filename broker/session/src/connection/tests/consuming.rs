@@ -197,6 +197,19 @@ fn grants_follow_what_was_written() {
 }
 
 #[test]
+fn large_messages_are_granted_as_often_as_they_weigh() {
+    let mut driver = Driver::running();
+    let consumer = driver.consume(1, "c", true);
+    let body = vec![0; 1 << 20];
+    for id in 0..4 {
+        assert!(!driver.connection.is_thirsty(), "{id} MiB are less than half a window");
+        driver.deliver(consumer, id, &body);
+    }
+    driver.connection.replenish(&mut driver.requests);
+    assert_eq!(driver.asked(), ["grant 1024"]);
+}
+
+#[test]
 fn a_consumer_whose_queue_goes_is_told() {
     let mut driver = with_deliveries();
     let consumer = driver.consume(1, "d", false);

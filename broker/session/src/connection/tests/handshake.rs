@@ -129,7 +129,7 @@ fn a_stranger_may_not_send_large_frames() {
     let mut driver = Driver::fresh(Settings::default());
     driver.feed(&PROTOCOL_HEADER);
     driver.output();
-    driver.feed(b"\x01\0\0\0\0\x20\0");
-    let text = "FRAME_ERROR - frame of 8192 bytes is larger than the negotiated 8192";
+    driver.feed(b"\x01\0\0\0\0\x20\x01");
+    let text = "FRAME_ERROR - frame of 8193 bytes is larger than the negotiated 8192";
     assert_eq!(driver.output(), [format!("connection.close 501 {text} on 0.0")]);
 }
