@@ -13,6 +13,7 @@ use crate::{
     binaries,
     patience::{SOON, until},
     process::Process,
+    small_disk::SmallDisk,
     uri::Uri,
 };
 
@@ -27,34 +28,46 @@ pub struct Broker {
     /// Where clients reach it.
     pub uri: Uri,
     arguments: Vec<String>,
+    /// What its data is on, unless it is beside its output.
+    pub disk: Option<SmallDisk>,
     files: TempDir,
 }
 
 // === impl Broker ===
 
 impl Broker {
-    /// Starts a broker with further `arguments`, in which `{address}` stands for its address, and
-    /// waits until it accepts connections.
+    /// Starts a broker with further `arguments`, and waits until it accepts connections.
     ///
     /// # Panics
     ///
     /// When it does not start.
     #[track_caller]
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_on(None, arguments)
+    }
+
+    /// As [`Broker::start`], with its data on a small disk.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    #[track_caller]
+    pub fn start_on(disk: Option<SmallDisk>, arguments: &[&str]) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
         let address = free_address();
+        let home = disk.as_ref().map_or_else(|| files.path().to_owned(), SmallDisk::dir);
         let mut all = vec![
             format!("--listen={address}:{PORT}"),
             format!("--management-listen={address}:15672"),
             format!("--metrics-listen={address}:15692"),
-            format!("--data-dir={}", files.path().join("data").display()),
+            format!("--data-dir={}", home.join("data").display()),
             "--exit-on-stdin-eof".to_owned(),
         ];
-        let given = arguments.iter();
-        all.extend(given.map(|argument| argument.replace("{address}", &address.to_string())));
-        let mut process = launch(&all, &files);
+        all.extend(arguments.iter().map(ToString::to_string));
+        let uri = Uri::local(address.to_string(), PORT);
+        let mut process = launch(&all, &files, disk.as_ref());
         await_listener(&mut process, address);
-        Self { process, uri: Uri::local(address.to_string(), PORT), arguments: all, files }
+        Self { process, uri, arguments: all, disk, files }
     }
 
     /// Starts the broker again after its process has ended: same address, same data directory.
@@ -76,10 +89,10 @@ impl Broker {
     /// When there is no such program.
     #[track_caller]
     pub fn launch_again(&mut self) {
-        self.process = launch(&self.arguments, &self.files);
+        self.process = launch(&self.arguments, &self.files, self.disk.as_ref());
     }
 
-    /// Its data directory.
+    /// Its data directory, unless it is on a small disk.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.files.path().join("data")
@@ -87,8 +100,9 @@ impl Broker {
 }
 
 #[track_caller]
-fn launch(arguments: &[String], files: &TempDir) -> Process {
-    let mut command = Command::new(binaries::path("warren-broker"));
+fn launch(arguments: &[String], files: &TempDir, disk: Option<&SmallDisk>) -> Process {
+    let program = binaries::path("warren-broker");
+    let mut command = disk.map_or_else(|| Command::new(&program), |disk| disk.command(&program));
     command.args(arguments).env_remove("RUST_LOG");
     Process::start(command, &files.path().join("log")).expect("warren-broker starts")
 }

@@ -7,4 +7,5 @@ pub mod inbox;
 pub mod management;
 pub mod patience;
 pub mod process;
+pub mod small_disk;
 pub mod uri;

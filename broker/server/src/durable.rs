@@ -31,6 +31,7 @@ pub(crate) mod undo;
 use std::path::Path;
 use std::process;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use broker_core::topology::Command;
 use broker_storage::Error;
@@ -54,6 +55,9 @@ pub(crate) struct Store {
     log: Arc<Log<RealFs>>,
     snapshot: Snapshot<RealFs>,
     progress: watch::Receiver<Progress>,
+    /// Publishers wait for room on the disk. Set by the log at once, since little is kept in reserve;
+    /// cleared by whoever looks after the disk.
+    pub(crate) disk_low: Arc<AtomicBool>,
 }
 
 /// How the log is doing.
@@ -66,7 +70,11 @@ pub(crate) struct Progress {
 }
 
 /// Tells the shards, from the log's thread.
-struct Herald(watch::Sender<Progress>);
+struct Herald {
+    news: watch::Sender<Progress>,
+    /// See [`Store::disk_low`].
+    disk_low: Arc<AtomicBool>,
+}
 
 // === impl Store ===
 
@@ -107,14 +115,15 @@ impl Store {
         let log = opened.log;
         let first = Progress { durable: log.durable(), space_low: false };
         let (told, progress) = watch::channel(first);
-        log.start(Herald(told))?;
+        let disk_low = Arc::new(AtomicBool::new(false));
+        log.start(Herald { news: told, disk_low: Arc::clone(&disk_low) })?;
         if !undone.is_empty() {
             tracing::info!(transactions = undone.len(), "uncommitted transactions undone");
             let mut batch = Batch::new();
             transaction_record::push_undone(&mut batch, &undone);
             log.append(batch.seal())?;
         }
-        Ok((Self { log: Arc::new(log), snapshot, progress }, recovered))
+        Ok((Self { log: Arc::new(log), snapshot, progress, disk_low }, recovered))
     }
 
     /// A shard's way to the log.
@@ -183,7 +192,7 @@ impl Store {
         self.log.disk_bytes()
     }
 
-    /// Bytes that can be put in line before the log needs another file.
+    /// Bytes that can be put in line and will find their space on the disk, about.
     pub(crate) fn room(&self) -> u64 {
         self.log.room()
     }
@@ -205,7 +214,15 @@ impl Store {
     ///
     /// [`Error::Io`]; the old snapshot then still counts and the files are still there.
     pub(crate) fn checkpoint(&self, contents: &Contents) -> Result<(), Error> {
-        self.snapshot.store(&contents.encode())?;
+        let bytes = contents.encode();
+        match self.snapshot.store(&bytes) {
+            // On a full disk it takes the place of a file that the log kept in reserve, and that the
+            // ones it gives up make good.
+            Err(error) if error.is_no_space() && self.log.give_up_spare()? => {
+                self.snapshot.store(&bytes)?;
+            }
+            stored => stored?,
+        }
         self.log.release(contents.log_from)
     }
 
@@ -235,16 +252,17 @@ fn report(recovered: &Recovered, records: u64, torn: u64) {
 
 impl Observer for Herald {
     fn durable(&mut self, position: Position) {
-        self.0.send_modify(|progress| progress.durable = position);
+        self.news.send_modify(|progress| progress.durable = position);
     }
 
     fn space_low(&mut self, low: bool) {
         if low {
+            self.disk_low.store(true, Ordering::Relaxed);
             tracing::warn!("the disk has no room for another log file, publishers wait");
         } else {
-            tracing::info!("the disk has room again, publishers go on");
+            tracing::info!("the disk has room for another log file");
         }
-        self.0.send_modify(|progress| progress.space_low = low);
+        self.news.send_modify(|progress| progress.space_low = low);
     }
 
     fn failed(&mut self, error: Error) {

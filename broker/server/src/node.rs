@@ -45,8 +45,6 @@ pub(crate) struct Node {
     pub(crate) unfinished: AtomicI64,
     /// How many of these there may be.
     pub(crate) max_unfinished: i64,
-    /// Whether the disk is too full for publishers.
-    pub(crate) disk_low: AtomicBool,
     pub(crate) metrics: Metrics,
     pub(crate) transactions: Arc<Transactions>,
     /// What every session is told.
@@ -175,12 +173,12 @@ impl Node {
         if self.memory.is_above() {
             return Some("low on memory");
         }
-        self.disk_low.load(Ordering::Relaxed).then_some("low on disk")
+        self.store.disk_low.load(Ordering::Relaxed).then_some("low on disk")
     }
 
     /// Notes whether the disk is too full for publishers. Each finds out when it publishes next.
     pub(crate) fn set_disk_low(&self, low: bool, available: u64) {
-        if self.disk_low.swap(low, Ordering::Relaxed) == low {
+        if self.store.disk_low.swap(low, Ordering::Relaxed) == low {
             return;
         }
         if low {

@@ -137,7 +137,6 @@ fn build(
         },
         directory,
         store,
-        disk_low: AtomicBool::new(false),
         registry: Registry::new(usize::try_from(args.max_connections).unwrap_or(usize::MAX)),
         replies: Replies::default(),
         authenticator,

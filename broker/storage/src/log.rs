@@ -14,12 +14,14 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::ControlFlow,
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use crate::{
@@ -54,7 +56,8 @@ pub trait Observer: Send + 'static {
 
     /// The disk has no room for another file (`true`), or has again (`false`).
     ///
-    /// While it lasts what is appended still fits in the file at hand, or waits.
+    /// While it lasts what is appended still fits in the file at hand and in one that was kept in
+    /// reserve, or waits.
     fn space_low(&mut self, low: bool);
 
     /// The log can promise nothing any more; the process should end.
@@ -219,10 +222,25 @@ impl<F: FileSystem> Log<F> {
         self.shared.files.spares() as u64 * u64::from(self.shared.options.file_len)
     }
 
-    /// Bytes between [`Log::tail`] and the end of its file.
+    /// Bytes that can be put in line and will find their space on the disk, about.
     #[must_use]
     pub fn room(&self) -> u64 {
-        u64::from(self.shared.options.file_len.saturating_sub(self.tail().offset()))
+        let file_len = u64::from(self.shared.options.file_len);
+        let place = |file: u32, offset: u32| u64::from(file) * file_len + u64::from(offset);
+        let files = &self.shared.files;
+        let tail = self.tail();
+        let end = place(files.next_number(), 0) + files.spares() as u64 * file_len;
+        end.saturating_sub(place(tail.file(), tail.offset()))
+    }
+
+    /// Gives up one of the files that are kept to become log files, for its space. Returns whether
+    /// there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], with which it is kept.
+    pub fn give_up_spare(&self) -> Result<bool> {
+        self.shared.files.give_up_spare()
     }
 
     /// Writes what is in line and ends the thread. Appending fails from now on.
@@ -271,17 +289,29 @@ impl<F: FileSystem> Shared<F> {
         self.pending().take()
     }
 
-    /// Waits for the next round; `None` once the log is closed and everything was taken.
-    pub(crate) fn wait_round(&self) -> Option<Round> {
+    /// Waits for the next round, for `patience` if there is an end to it. Breaks off once the log is
+    /// closed and everything was taken.
+    pub(crate) fn wait_round(&self, patience: Option<Duration>) -> ControlFlow<(), Option<Round>> {
         let mut pending = self.pending();
+        let mut late = false;
         loop {
             if let Some(round) = pending.take() {
-                return Some(round);
+                return ControlFlow::Continue(Some(round));
             }
             if pending.closed {
-                return None;
+                return ControlFlow::Break(());
             }
-            pending = self.arrived.wait(pending).unwrap_or_else(PoisonError::into_inner);
+            if late {
+                return ControlFlow::Continue(None);
+            }
+            pending = match patience {
+                None => self.arrived.wait(pending).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    late = true;
+                    let waited = self.arrived.wait_timeout(pending, patience);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 

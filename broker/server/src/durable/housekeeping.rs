@@ -14,7 +14,7 @@ use broker_storage::fs::FileSystem;
 use broker_storage::fs::real::RealFs;
 use broker_storage::position::Position;
 use tokio::sync::oneshot;
-use tokio::time::{self, MissedTickBehavior};
+use tokio::time::{self, Instant, MissedTickBehavior};
 
 use crate::durable::contents::{Contents, Mark};
 use crate::mailbox::Sender;
@@ -23,6 +23,9 @@ use crate::shard::work::Work;
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often, at most, to look through the queues for what is in the oldest log file.
+const WEIGH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often to ask whether the transactions under way have ended.
 const COMMIT_POLL: Duration = Duration::from_millis(2);
@@ -46,10 +49,11 @@ pub(crate) struct Limits {
 pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, limits: Limits) {
     let mut ticks = time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut weighed = Instant::now();
     loop {
         ticks.tick().await;
         watch_disk(&node, &data_dir, limits.disk_watermark);
-        while has_long_log(&node, limits.log_budget) {
+        while has_long_log(&node, limits.log_budget) || has_light_file(&node, &mut weighed).await {
             if !give_up_oldest(&node).await {
                 break;
             }
@@ -67,9 +71,31 @@ fn watch_disk(node: &Node, data_dir: &Path, watermark: u64) {
 }
 
 fn has_long_log(node: &Node, budget: u64) -> bool {
-    let low = node.disk_low.load(Ordering::Relaxed);
+    let low = node.store.disk_low.load(Ordering::Relaxed);
     let waiting = 2 * node.memory.used();
     is_too_long(node.store.log_bytes(), budget, waiting, low, node.store.room())
+}
+
+/// Whether, on a disk that is nearly full, what only the oldest log file has can be recorded again.
+async fn has_light_file(node: &Node, weighed: &mut Instant) -> bool {
+    if !node.store.disk_low.load(Ordering::Relaxed) || weighed.elapsed() < WEIGH_INTERVAL {
+        return false;
+    }
+    *weighed = Instant::now();
+    let oldest = node.store.oldest_file().filter(|file| *file < node.store.tail().file());
+    let Some(file) = oldest else { return false };
+    let ask = |shard: &Sender<Work>| {
+        let (answer, weight) = oneshot::channel();
+        shard.send(Work::Weigh { file, answer });
+        weight
+    };
+    let answers: Vec<_> = node.shards.iter().map(ask).collect();
+    let mut weight = 0;
+    for answer in answers {
+        let Ok(bytes) = answer.await else { return false };
+        weight += bytes;
+    }
+    2 * weight <= node.store.room()
 }
 
 /// Whether the log is to be made shorter. On a disk that is nearly full it is as short as it can be,

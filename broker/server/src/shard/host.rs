@@ -165,6 +165,11 @@ impl Host {
                 // The asker goes only with the node.
                 let _ = answer.send(self.relocate(file));
             }
+            Work::Weigh { file, answer } => {
+                let weight = self.queues.values().map(|slot| slot.weigh(file)).sum();
+                // As above.
+                let _ = answer.send(weight);
+            }
             Work::Farewell(link) => {
                 self.outboxes.send();
                 link.send(Event::Farewell);

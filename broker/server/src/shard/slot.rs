@@ -106,6 +106,14 @@ impl Slot {
         Some(Mark { last, delivered })
     }
 
+    /// Bytes, about, that [`Slot::relocate`] would record again.
+    pub(crate) fn weigh(&self, file: u32) -> u64 {
+        let Some(mut census) = self.whereabouts.census(file) else { return 0 };
+        let all = self.queue.remembered();
+        let found = all.filter(|entered| census.counts(entered.id));
+        found.map(|entered| entered.message.size() as u64 + Node::MESSAGE_OVERHEAD).sum()
+    }
+
     /// By how many bytes its messages' memory changed since the last call.
     pub(crate) fn take_change(&mut self) -> i64 {
         let Counts { retained_bytes, here, keys, .. } = self.queue.counts();

@@ -30,6 +30,8 @@ pub(crate) enum Work {
     /// Record again what is only recorded in this log file or before; answered with how far each
     /// durable queue has come, once that is in line for the log.
     Relocate { file: u32, answer: oneshot::Sender<Vec<(QueueId, Mark)>> },
+    /// How many bytes of messages are only recorded in this log file or before?
+    Weigh { file: u32, answer: oneshot::Sender<u64> },
     /// These queues have left the topology: delete them.
     Remove(Vec<QueueId>),
     /// The connection has ended and unsubscribed: tell it once all that is under way to it is sent.

@@ -115,7 +115,7 @@ impl<F: FileSystem> Files<F> {
 
     /// Makes file `number`, from a spare where there is one.
     pub(crate) fn create(&self, number: u32) -> Result<Arc<F::File>> {
-        self.prepare_spare()?;
+        self.prepare_spares(1)?;
         let mut state = self.state();
         let spare = state.spares.pop().ok_or(Error::Closed)?;
         let path = self.path(number);
@@ -130,12 +130,16 @@ impl<F: FileSystem> Files<F> {
         Ok(file)
     }
 
-    /// Sees to it that there is a spare file, so that the next [`Files::create`] needs no space.
-    pub(crate) fn prepare_spare(&self) -> Result<()> {
+    /// Sees to it that there are so many spare files: as often [`Files::create`] will need no space.
+    pub(crate) fn prepare_spares(&self, wanted: usize) -> Result<()> {
         let mut state = self.state();
-        if !state.spares.is_empty() {
-            return Ok(());
+        while state.spares.len() < wanted {
+            self.prepare_spare(&mut state)?;
         }
+        Ok(())
+    }
+
+    fn prepare_spare(&self, state: &mut State<F::File>) -> Result<()> {
         let path = self.dir.join(format!("spare-{:010}", state.next_spare));
         let io = |op, source| Error::Io { op, path: path.clone(), source };
         let file = self.fs.open(&path, true).map_err(|source| io("create", source))?;
@@ -149,6 +153,17 @@ impl<F: FileSystem> Files<F> {
         state.next_spare += 1;
         state.spares.push(path);
         Ok(())
+    }
+
+    /// Removes a spare file, for its space. Returns whether there was one.
+    pub(crate) fn give_up_spare(&self) -> Result<bool> {
+        let mut state = self.state();
+        let Some(path) = state.spares.pop() else { return Ok(false) };
+        if let Err(source) = self.fs.remove(&path) {
+            state.spares.push(path.clone());
+            return Err(Error::Io { op: "remove", path, source });
+        }
+        Ok(true)
     }
 
     /// Makes spares of the files before `number`, oldest first. One with damage in it is kept, under

@@ -5,6 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
 };
 
@@ -218,6 +219,89 @@ fn a_full_disk_stalls_the_log_until_there_is_space() {
     while matches!(writer.step().unwrap(), Step::Durable(_)) {}
     assert!(!writer.space_low());
     assert_eq!(batches(&open(&fs).unwrap().1), (0..stalled_at).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_reserve_is_left_when_space_is_said_to_be_short() {
+    let fs = MemoryFs::default();
+    let log = open(&fs).unwrap().0.log;
+    fs.set_capacity(400 << 10);
+    let mut writer = log.writer();
+    let mut write = |number| {
+        log.append(batch(number, 1, 3000)).unwrap();
+        writer.step().unwrap() != Step::NoSpace
+    };
+    let mut number = 0;
+    while number == 0 || log.spare_bytes() > u64::from(options().file_len) {
+        assert!(write(number) && number < 1000);
+        number += 1;
+    }
+    let room = log.room();
+    assert!(room > u64::from(options().file_len), "{room}");
+    // Each takes a round of its own, of 4 KiB.
+    for _ in 0..room / 4096 {
+        assert!(write(number), "there was to be room for more");
+        number += 1;
+    }
+    assert_eq!(log.room(), 0);
+    assert!(!write(number));
+    assert!(!log.give_up_spare().unwrap());
+}
+
+/// Those who wait for space write nothing, so nobody's writing is waited for.
+#[test]
+fn space_that_returns_is_noticed_though_nobody_writes() {
+    struct Watch(mpsc::Sender<bool>);
+    impl Observer for Watch {
+        fn durable(&mut self, _: Position) {}
+        fn space_low(&mut self, low: bool) {
+            self.0.send(low).unwrap();
+        }
+        fn failed(&mut self, error: Error) {
+            panic!("{error}");
+        }
+    }
+    let fs = MemoryFs::default();
+    let log = open(&fs).unwrap().0.log;
+    fs.set_capacity(100 << 10);
+    let (news, told) = mpsc::channel();
+    log.start(Watch(news)).unwrap();
+    log.append(batch(0, 1, 100)).unwrap();
+    let next = || told.recv_timeout(Duration::from_secs(20));
+    assert_eq!(next(), Ok(true));
+    fs.set_capacity(u64::MAX);
+    assert_eq!(next(), Ok(false));
+}
+
+/// A file system that cannot give a file its space beforehand refuses the write itself. That can mend
+/// itself, and nothing is lost by writing again.
+#[test]
+fn a_write_that_finds_no_space_is_tried_again() {
+    for (kind, short) in [(io::ErrorKind::StorageFull, 0), (io::ErrorKind::QuotaExceeded, 700)] {
+        let fs = MemoryFs::default();
+        let log = open(&fs).unwrap().0.log;
+        let mut writer = log.writer();
+        log.append(batch(0, 1, 3000)).unwrap();
+        writer.step().unwrap();
+        let mut begun = false;
+        fs.fail_with(move |call| match call {
+            Call::Write(_) if short > 0 && !std::mem::replace(&mut begun, true) => {
+                Some(Fault::Short(short))
+            }
+            Call::Write(_) => Some(Fault::Fail(kind.into())),
+            _ => None,
+        });
+        log.append(batch(1, 1, 3000)).unwrap();
+        log.append(batch(2, 1, 3000)).unwrap();
+        assert_eq!(writer.step().unwrap(), Step::NoSpace);
+        assert_eq!(writer.step().unwrap(), Step::NoSpace);
+        assert_eq!(batches(&open(&fs.power_cut(1)).unwrap().1), [0], "{kind}");
+        fs.heal();
+        while matches!(writer.step().unwrap(), Step::Durable(_)) {}
+        let (opened, seen) = open(&fs.power_cut(1)).unwrap();
+        assert_eq!(batches(&seen), [0, 1, 2], "{kind}");
+        assert!(opened.damage.is_empty(), "{:?}", opened.damage);
+    }
 }
 
 #[test]

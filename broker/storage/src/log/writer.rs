@@ -2,6 +2,7 @@
 
 use std::{
     io::IoSlice,
+    ops::ControlFlow,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::Arc,
@@ -21,6 +22,13 @@ use crate::{
 
 /// How long to wait before asking a full disk again.
 const RETRY_SPACE: Duration = Duration::from_millis(200);
+
+/// Spare files kept ready: one for the file after the one at hand, and one in reserve. When there is no
+/// space for the reserve those who fill the log are to stop; it is for those who empty it.
+const SPARES: usize = 2;
+
+/// How long to wait for more on a disk that is nearly full, so that little of each block is padding.
+const LINGER: Duration = Duration::from_millis(20);
 
 static PADDING: [u8; round::ALIGNMENT] = [0; round::ALIGNMENT];
 
@@ -64,7 +72,7 @@ impl<F: FileSystem> Writer<F> {
         }
     }
 
-    /// Whether the last file change left no spare file for the next one.
+    /// Whether there was no space for the reserve when it was last asked for.
     #[must_use]
     pub fn space_low(&self) -> bool {
         self.space_low
@@ -83,17 +91,22 @@ impl<F: FileSystem> Writer<F> {
     fn serve(&mut self, observer: &mut impl Observer) -> Result<()> {
         let mut told_low = false;
         loop {
-            let Some(round) = self.stalled.take().or_else(|| self.shared.wait_round()) else {
-                return self.finish();
-            };
-            match self.write(round)? {
-                Step::Durable(position) => observer.durable(position),
-                Step::NoSpace if self.shared.is_closed() => return Err(self.no_space()),
-                Step::NoSpace => thread::sleep(RETRY_SPACE),
-                Step::Idle => {}
+            if self.space_low {
+                thread::sleep(LINGER);
+            }
+            let patience = self.space_low.then_some(RETRY_SPACE);
+            match self.next_round(patience) {
+                ControlFlow::Break(()) => return self.finish(),
+                ControlFlow::Continue(None) => {}
+                ControlFlow::Continue(Some(round)) => match self.write(round)? {
+                    Step::Durable(position) => observer.durable(position),
+                    Step::NoSpace if self.shared.is_closed() => return Err(self.no_space()),
+                    Step::NoSpace => thread::sleep(RETRY_SPACE),
+                    Step::Idle => {}
+                },
             }
             if self.space_low {
-                // Asked on each round: a publisher waits for the answer.
+                // Publishers wait for the answer, and it may be that nobody else writes.
                 self.check_space()?;
             }
             if told_low != self.space_low {
@@ -103,32 +116,54 @@ impl<F: FileSystem> Writer<F> {
         }
     }
 
+    fn next_round(&mut self, patience: Option<Duration>) -> ControlFlow<(), Option<Round>> {
+        match self.stalled.take() {
+            Some(round) => ControlFlow::Continue(Some(round)),
+            None => self.shared.wait_round(patience),
+        }
+    }
+
     fn write(&mut self, round: Round) -> Result<Step> {
         let file = match self.file_for(round.at.file()) {
             Ok(file) => file,
-            Err(error) if error.is_no_space() => {
-                self.space_low = true;
-                self.stalled = Some(round);
-                return Ok(Step::NoSpace);
-            }
+            Err(error) if error.is_no_space() => return Ok(self.stall(round)),
             Err(error) => return Err(self.fail(error)),
         };
-        self.write_round(&file, &round).map_err(|error| self.fail(error))?;
+        match self.put(&file, &round) {
+            Ok(()) => {}
+            // Not every file system gives a file its space beforehand. What was written of the round
+            // is written again, to the same place.
+            Err(error) if error.is_no_space() => return Ok(self.stall(round)),
+            Err(error) => return Err(self.fail(error)),
+        }
+        self.sync(&file, &round).map_err(|error| self.fail(error))?;
         let end = round.end();
         self.shared.set_durable(end);
         Ok(Step::Durable(end))
     }
 
-    fn write_round(&self, file: &F::File, round: &Round) -> Result<()> {
+    fn stall(&mut self, round: Round) -> Step {
+        self.space_low = true;
+        self.stalled = Some(round);
+        Step::NoSpace
+    }
+
+    fn put(&self, file: &F::File, round: &Round) -> Result<()> {
         let mut head = BytesMut::with_capacity(round::HEADER_LEN);
         self.header(round).encode(&mut head);
         let padding = round::padded(round.length) - round::HEADER_LEN - round.length;
         let mut parts = vec![IoSlice::new(&head)];
         parts.extend(round.batches.iter().flat_map(|b| &b.parts).map(|p| IoSlice::new(p)));
         parts.push(IoSlice::new(&PADDING[..padding]));
+        fs::write_all(file, &mut parts, u64::from(round.at.offset())).map_err(|source| Error::Io {
+            op: "write",
+            path: self.path(round.at),
+            source,
+        })
+    }
+
+    fn sync(&self, file: &F::File, round: &Round) -> Result<()> {
         let path = || self.path(round.at);
-        fs::write_all(file, &mut parts, u64::from(round.at.offset()))
-            .map_err(|source| Error::Io { op: "write", path: path(), source })?;
         file.sync_data().map_err(|source| Error::Io { op: "sync", path: path(), source })
     }
 
@@ -158,9 +193,9 @@ impl<F: FileSystem> Writer<F> {
         Ok(file)
     }
 
-    /// Finds out whether the next file has its space already.
+    /// Finds out whether the next files have their space already.
     fn check_space(&mut self) -> Result<()> {
-        match self.shared.files.prepare_spare() {
+        match self.shared.files.prepare_spares(SPARES) {
             Ok(()) => self.space_low = false,
             Err(error) if error.is_no_space() => self.space_low = true,
             Err(error) => return Err(self.fail(error)),
@@ -174,7 +209,8 @@ impl<F: FileSystem> Writer<F> {
         let at = self.shared.durable();
         let round = Round { at, batches: Vec::new(), length: 0 };
         if at.file() == number && round.end().offset() <= self.shared.options.file_len {
-            self.write_round(&file, &round)?;
+            self.put(&file, &round)?;
+            self.sync(&file, &round)?;
             self.shared.set_durable(round.end());
         }
         Ok(())
