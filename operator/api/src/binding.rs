@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    policy::DeletionPolicy,
+    policy::{Adoption, DeletionPolicy},
     reference::ClusterRef,
     rules,
-    topology::{TopologyStatus, default_vhost},
+    topology::{TopologyResource, TopologyStatus, default_vhost},
 };
 
 const REBIND: &str = "a binding is its own identity in AMQP; create another Binding with the new value, then delete \
@@ -109,6 +109,26 @@ pub enum DestinationType {
     Queue,
     /// Another exchange.
     Exchange,
+}
+
+// === impl Binding ===
+
+impl TopologyResource for Binding {
+    fn cluster_ref(&self) -> &ClusterRef {
+        &self.spec.cluster_ref
+    }
+    fn vhost(&self) -> &str {
+        &self.spec.vhost
+    }
+    fn deletion_policy(&self) -> DeletionPolicy {
+        self.spec.deletion_policy
+    }
+    fn adoption(&self) -> Adoption {
+        Adoption::IfIdentical
+    }
+    fn topology_status(&self) -> TopologyStatus {
+        self.status.clone().unwrap_or_default()
+    }
 }
 
 fn arguments_schema(_: &mut SchemaGenerator) -> Schema {

@@ -11,7 +11,7 @@ use crate::{
     policy::{Adoption, DeletionPolicy},
     reference::ClusterRef,
     rules,
-    topology::{TopologyStatus, default_durable, default_vhost},
+    topology::{TopologyResource, TopologyStatus, default_durable, default_vhost},
 };
 
 const RECREATE: &str = "AMQP fixes it when the exchange is declared; delete this Exchange and create it again, or \
@@ -112,6 +112,24 @@ impl Exchange {
     /// The broker's name for the exchange.
     pub fn broker_name(&self) -> String {
         self.spec.name.clone().unwrap_or_else(|| self.name_any())
+    }
+}
+
+impl TopologyResource for Exchange {
+    fn cluster_ref(&self) -> &ClusterRef {
+        &self.spec.cluster_ref
+    }
+    fn vhost(&self) -> &str {
+        &self.spec.vhost
+    }
+    fn deletion_policy(&self) -> DeletionPolicy {
+        self.spec.deletion_policy
+    }
+    fn adoption(&self) -> Adoption {
+        self.spec.adoption
+    }
+    fn topology_status(&self) -> TopologyStatus {
+        self.status.clone().unwrap_or_default()
     }
 }
 

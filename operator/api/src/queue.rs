@@ -13,7 +13,7 @@ use crate::{
     reference::ClusterRef,
     rules,
     size::Size,
-    topology::{TopologyStatus, default_durable, default_vhost},
+    topology::{TopologyResource, TopologyStatus, default_durable, default_vhost},
 };
 
 pub mod arguments;
@@ -214,6 +214,24 @@ impl Queue {
     /// The broker's name for the queue.
     pub fn broker_name(&self) -> String {
         self.spec.name.clone().unwrap_or_else(|| self.name_any())
+    }
+}
+
+impl TopologyResource for Queue {
+    fn cluster_ref(&self) -> &ClusterRef {
+        &self.spec.cluster_ref
+    }
+    fn vhost(&self) -> &str {
+        &self.spec.vhost
+    }
+    fn deletion_policy(&self) -> DeletionPolicy {
+        self.spec.deletion_policy
+    }
+    fn adoption(&self) -> Adoption {
+        self.spec.adoption
+    }
+    fn topology_status(&self) -> TopologyStatus {
+        self.status.clone().map(|status| status.topology).unwrap_or_default()
     }
 }
 

@@ -5,10 +5,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    binding::Binding,
-    exchange::Exchange,
     policy::{Adoption, DeletionPolicy},
-    queue::{Queue, QueueStatus},
     reference::ClusterRef,
 };
 
@@ -47,73 +44,6 @@ pub trait TopologyResource {
     fn adoption(&self) -> Adoption;
     /// The common part of the status, empty before the first attempt.
     fn topology_status(&self) -> TopologyStatus;
-    /// Replaces the common part of the status and leaves the rest alone.
-    fn set_topology_status(&mut self, status: TopologyStatus);
-}
-
-// === impl TopologyResource ===
-
-impl TopologyResource for Exchange {
-    fn cluster_ref(&self) -> &ClusterRef {
-        &self.spec.cluster_ref
-    }
-    fn vhost(&self) -> &str {
-        &self.spec.vhost
-    }
-    fn deletion_policy(&self) -> DeletionPolicy {
-        self.spec.deletion_policy
-    }
-    fn adoption(&self) -> Adoption {
-        self.spec.adoption
-    }
-    fn topology_status(&self) -> TopologyStatus {
-        self.status.clone().unwrap_or_default()
-    }
-    fn set_topology_status(&mut self, status: TopologyStatus) {
-        self.status = Some(status);
-    }
-}
-
-impl TopologyResource for Queue {
-    fn cluster_ref(&self) -> &ClusterRef {
-        &self.spec.cluster_ref
-    }
-    fn vhost(&self) -> &str {
-        &self.spec.vhost
-    }
-    fn deletion_policy(&self) -> DeletionPolicy {
-        self.spec.deletion_policy
-    }
-    fn adoption(&self) -> Adoption {
-        self.spec.adoption
-    }
-    fn topology_status(&self) -> TopologyStatus {
-        self.status.clone().map(|status| status.topology).unwrap_or_default()
-    }
-    fn set_topology_status(&mut self, status: TopologyStatus) {
-        self.status.get_or_insert_with(QueueStatus::default).topology = status;
-    }
-}
-
-impl TopologyResource for Binding {
-    fn cluster_ref(&self) -> &ClusterRef {
-        &self.spec.cluster_ref
-    }
-    fn vhost(&self) -> &str {
-        &self.spec.vhost
-    }
-    fn deletion_policy(&self) -> DeletionPolicy {
-        self.spec.deletion_policy
-    }
-    fn adoption(&self) -> Adoption {
-        Adoption::IfIdentical
-    }
-    fn topology_status(&self) -> TopologyStatus {
-        self.status.clone().unwrap_or_default()
-    }
-    fn set_topology_status(&mut self, status: TopologyStatus) {
-        self.status = Some(status);
-    }
 }
 
 /// The default of `spec.vhost`.

@@ -13,13 +13,12 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{PartialObjectMeta, Selector, SelectorExt};
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use operator_api::cluster::access::{AllowedNamespaces, NamespacesFrom};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::context::Context;
 use crate::named::Named;
 use crate::registry::{Notice, Registry};
 use crate::watch::{Change, Known};
@@ -45,41 +44,46 @@ enum Rule {
     Labels(Selector),
 }
 
-/// Follows the namespaces until `shutdown`.
-pub(crate) async fn follow(context: &Context, shutdown: impl Future<Output = ()>) {
-    if context.options.namespace.is_some() {
-        context.namespaces.listed.send_replace(true);
-        return;
-    }
-    let all: Api<PartialObjectMeta<Namespace>> = Api::all(context.client.clone());
-    let events = watcher(all, context.watching()).default_backoff();
-    let mut events = pin!(events.take_until(shutdown));
-    let mut known = Known::default();
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => context.namespaces.take_in(&mut known, &event, &context.registry),
-            Err(error) => warn!(%error, kind = "Namespace", "the watch was interrupted"),
+// === impl Namespaces ===
+
+impl Namespaces {
+    /// Follows the namespaces until `shutdown`, or those of nobody where there is only one.
+    pub(crate) async fn follow(
+        &self,
+        all: Option<Api<PartialObjectMeta<Namespace>>>,
+        config: watcher::Config,
+        registry: &Registry,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        let Some(all) = all else {
+            self.listed.send_replace(true);
+            return;
+        };
+        let mut events = pin!(watcher(all, config).default_backoff().take_until(shutdown));
+        let mut known = Known::default();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => self.take_in(&mut known, &event, registry),
+                Err(error) => warn!(%error, kind = "Namespace", "the watch was interrupted"),
+            }
         }
     }
-}
 
-/// Waits until the namespaces are known, but not for ever.
-pub(crate) async fn listed(context: &Context) {
-    let mut listed = context.namespaces.listed.subscribe();
-    // Late or never: they are read one by one then.
-    let _ = timeout(FIRST_LIST, listed.wait_for(|listed| *listed)).await;
-}
+    /// Waits until the namespaces are known, but not for ever.
+    pub(crate) async fn listed(&self) {
+        let mut listed = self.listed.subscribe();
+        // Late or never: they are read one by one then.
+        let _ = timeout(FIRST_LIST, listed.wait_for(|listed| *listed)).await;
+    }
 
-// === impl Context ===
-
-impl Context {
     /// Whether resources in `namespace` may name `cluster`.
     ///
     /// # Errors
     ///
     /// When the namespace's labels matter, are not known yet, and cannot be read.
-    pub(crate) async fn allows(
+    pub(crate) async fn allow(
         &self,
+        client: &Client,
         cluster: &Named,
         access: &AllowedNamespaces,
         namespace: &str,
@@ -89,18 +93,14 @@ impl Context {
             Rule::Refused => return Ok(false),
             Rule::Labels(selector) => selector,
         };
-        if let Some(labels) = self.namespaces.labels_of(namespace) {
+        if let Some(labels) = self.labels_of(namespace) {
             return Ok(selector.matches(&labels));
         }
-        let all: Api<Namespace> = Api::all(self.client.clone());
+        let all: Api<Namespace> = Api::all(client.clone());
         let metadata = all.get_metadata_opt(namespace).await?;
         Ok(metadata.is_some_and(|found| selector.matches(found.labels())))
     }
-}
 
-// === impl Namespaces ===
-
-impl Namespaces {
     fn labels_of(&self, namespace: &str) -> Option<Labels> {
         self.labels.read().unwrap_or_else(PoisonError::into_inner).get(namespace).cloned()
     }

@@ -12,7 +12,7 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::registry::Registry;
-use crate::topology::standing::Standings;
+use crate::standing::Standings;
 
 /// One operator process.
 pub(crate) struct Context {

@@ -16,7 +16,7 @@ use operator_topology::Endpoint;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::named::Named;
-use crate::topology::claim::ObjectKey;
+use crate::object::ObjectKey;
 
 /// One cluster.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::options::Options;
 use crate::shutdown::{Shutdown, sync};
-use crate::{access, cluster, health, leader, topology};
+use crate::{cluster, health, leader, topology};
 
 /// Runs the operator until `shutdown` completes, then finishes what is under way and returns.
 ///
@@ -58,7 +58,7 @@ async fn work(context: &Arc<Context>, shutdown: Shutdown) -> Result<(), Error> {
     let topology = async {
         // Before every cluster is known, a resource could be told that its cluster does not exist.
         if all_known.await.is_ok() {
-            access::listed(context).await;
+            context.namespaces.listed().await;
             context.metrics.set_ready(true);
             info!("the operator is watching");
             tokio::join!(
@@ -68,7 +68,10 @@ async fn work(context: &Arc<Context>, shutdown: Shutdown) -> Result<(), Error> {
             );
         }
     };
-    let namespaces = access::follow(context, sync(&shutdown));
+    // Who may read one namespace only has clusters and their resources in it.
+    let all = context.options.namespace.is_none().then(|| Api::all(context.client.clone()));
+    let namespaces =
+        context.namespaces.follow(all, context.watching(), &context.registry, sync(&shutdown));
     tokio::join!(clusters, namespaces, topology);
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! ```
 
 mod binding;
-pub(crate) mod claim;
+mod claim;
 mod decision;
 mod declaring;
 mod exchange;
@@ -16,8 +16,8 @@ mod kind;
 mod outcome;
 mod queue;
 mod reconcile;
+mod reconciler;
 mod removing;
-pub(crate) mod standing;
 mod writing;
 
 use std::sync::Arc;
@@ -31,7 +31,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::{debug, warn};
 
 pub(crate) use self::kind::Kind;
-use self::reconcile::{Reconciler, reconcile};
+use self::reconcile::reconcile;
+use self::reconciler::Reconciler;
 use crate::context::Context;
 use crate::memory::Memory;
 use crate::named::Named;

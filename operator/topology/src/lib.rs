@@ -7,6 +7,7 @@
 //! Nothing here knows Kubernetes. Every operation is idempotent, so it may be cancelled and repeated at will.
 
 mod arguments;
+mod command;
 mod endpoint;
 mod error;
 pub mod management;
@@ -16,8 +17,9 @@ mod programming;
 mod slot;
 
 pub use arguments::{ArgumentError, Arguments};
+pub use command::Removal;
 pub use endpoint::{Endpoint, Password};
 pub use error::Error;
 pub use object::{Binding, Destination, Exchange, Object, Queue};
 pub use pool::Pool;
-pub use programming::{Ensured, Presence, Removal};
+pub use programming::{Ensured, Presence};

@@ -83,6 +83,17 @@ impl fmt::Display for Object {
     }
 }
 
+// === impl Destination ===
+
+impl Destination {
+    /// The broker's name of the queue or exchange.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Queue(name) | Self::Exchange(name) => name,
+        }
+    }
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

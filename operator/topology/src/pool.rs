@@ -49,10 +49,11 @@ mod tests {
 
     use super::*;
     use crate::arguments::Arguments;
+    use crate::command::Removal;
     use crate::endpoint::Password;
     use crate::error::Error;
     use crate::object::{Binding, Destination, Object};
-    use crate::programming::{Presence, Removal};
+    use crate::programming::Presence;
 
     /// An address where nobody listens.
     fn nobody() -> Endpoint {

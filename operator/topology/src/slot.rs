@@ -18,9 +18,9 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::command::Command;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Scope};
-use crate::programming::Command;
 
 /// How long TCP, login and opening the vhost may take together.
 const CONNECT: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use operator_api::Binding;
 use operator_api::binding::DestinationType;
 use operator_topology::{Destination, Object};
 
-use crate::topology::claim::What;
+use crate::object::What;
 use crate::topology::kind::{Kind, arguments};
 use crate::verdict::Verdict;
 

@@ -11,7 +11,7 @@ use crate::registry::{Broker, Notice};
 use crate::topology::history;
 use crate::topology::kind::Kind;
 use crate::topology::outcome::{feat, refusal, story, taken};
-use crate::topology::reconcile::{Outcome, Reconciler};
+use crate::topology::reconciler::{Outcome, Reconciler};
 use crate::verdict::{Reason, Verdict};
 
 /// How long a binding waits for ends that should be declared any moment.

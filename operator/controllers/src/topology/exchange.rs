@@ -3,7 +3,7 @@
 use operator_api::Exchange;
 use operator_topology::Object;
 
-use crate::topology::claim::What;
+use crate::object::What;
 use crate::topology::kind::{Kind, arguments};
 use crate::verdict::Verdict;
 

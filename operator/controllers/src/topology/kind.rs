@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::named::Named;
-use crate::topology::claim::{Claim, ObjectKey, Stake, What};
+use crate::object::{ObjectKey, What};
+use crate::topology::claim::{Claim, Stake};
 use crate::topology::history;
 use crate::verdict::{Reason, Verdict};
 

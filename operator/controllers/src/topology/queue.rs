@@ -6,7 +6,7 @@ use operator_api::topology::TopologyStatus;
 use operator_topology::{Object, Removal};
 use serde_json::Value;
 
-use crate::topology::claim::What;
+use crate::object::What;
 use crate::topology::kind::{Kind, arguments};
 use crate::verdict::{Reason, Verdict};
 

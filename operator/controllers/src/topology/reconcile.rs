@@ -10,31 +10,16 @@ use operator_api::policy::DeletionPolicy;
 use tracing::instrument;
 
 use crate::context::Context;
-use crate::memory::Memory;
 use crate::named::Named;
-use crate::registry::{Broker, Cluster};
-use crate::topology::claim::{self, Claims, Rival};
+use crate::registry::Cluster;
+use crate::topology::claim::{self, Rival};
 use crate::topology::decision::{Decision, Facts};
 use crate::topology::history;
 use crate::topology::kind::Kind;
-use crate::verdict::{Feat, Verdict};
+use crate::topology::reconciler::{Outcome, Reconciler};
 
 /// How long the cache is given to catch up with our own write.
 const CATCH_UP: Duration = Duration::from_millis(20);
-
-/// The reconciler of one kind.
-pub(crate) struct Reconciler {
-    pub(crate) context: Arc<Context>,
-    pub(crate) claims: Claims,
-    pub(crate) memory: Memory,
-}
-
-/// What came of an attempt: a verdict, and what the broker had to do with it.
-pub(super) struct Outcome {
-    pub(super) verdict: Verdict,
-    /// The broker that confirmed the object, and what that added.
-    pub(super) confirmed: Option<(Broker, Option<(Feat, String)>)>,
-}
 
 /// Makes the broker agree with one resource, and the resource's status with the broker.
 ///
@@ -79,9 +64,7 @@ impl Reconciler {
         let cluster_name = resource.cluster();
         let cluster = self.context.registry.get(&cluster_name);
         let allowed = match &cluster {
-            Some(found) => {
-                self.context.allows(&cluster_name, &found.access, &key.namespace).await?
-            }
+            Some(found) => self.may_use(&cluster_name, found, &key.namespace).await?,
             None => true,
         };
         let rivals = match &cluster {
@@ -107,6 +90,16 @@ impl Reconciler {
         })
     }
 
+    async fn may_use(
+        &self,
+        name: &Named,
+        cluster: &Cluster,
+        namespace: &str,
+    ) -> Result<bool, kube::Error> {
+        let Context { client, namespaces, .. } = &*self.context;
+        namespaces.allow(client, name, &cluster.access, namespace).await
+    }
+
     /// The other resources that stand for the same object and may: what a namespace says that the cluster does not
     /// allow neither takes an object from anybody nor keeps it.
     async fn rivals(
@@ -118,7 +111,7 @@ impl Reconciler {
         let mut rivals = Vec::new();
         for rival in self.claims.rivals(key) {
             let namespace = &rival.resource.namespace;
-            if self.context.allows(cluster_name, &cluster.access, namespace).await? {
+            if self.may_use(cluster_name, cluster, namespace).await? {
                 rivals.push(rival);
             }
         }

@@ -13,7 +13,7 @@ use crate::topology::decision::{Release, still_there};
 use crate::topology::history;
 use crate::topology::kind::Kind;
 use crate::topology::outcome::obstacle;
-use crate::topology::reconcile::{Outcome, Reconciler};
+use crate::topology::reconciler::{Outcome, Reconciler};
 use crate::verdict::{Reason, Verdict};
 
 /// How long a removal may take before the status tells of it.

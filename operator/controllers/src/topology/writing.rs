@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::named::Named;
 use crate::topology::kind::Kind;
-use crate::topology::reconcile::{Outcome, Reconciler};
+use crate::topology::reconciler::{Outcome, Reconciler};
 use crate::verdict::{Feat, Outlook, Reason};
 
 // === impl Reconciler ===

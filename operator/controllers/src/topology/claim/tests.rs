@@ -1,6 +1,7 @@
 //! Who claims what.
 
 use super::*;
+use crate::object::What;
 
 fn named(name: &str) -> Named {
     Named::new("shop", name)

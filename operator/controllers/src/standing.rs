@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::topology::claim::ObjectKey;
+use crate::object::ObjectKey;
 
 /// One object that a resource stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Standings {
 mod tests {
     use super::*;
     use crate::named::Named;
-    use crate::topology::claim::What;
+    use crate::object::What;
 
     #[test]
     fn only_what_is_on_its_way_is_waited_for() {
