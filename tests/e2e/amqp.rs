@@ -80,6 +80,14 @@ pub(crate) fn declare_queue(uri: &Uri, queue: &str) {
     client.wait_for(1, "queue.declare-ok").unwrap();
 }
 
+/// Deletes a queue, whatever is in it.
+pub(crate) fn delete_queue(uri: &Uri, queue: &str) {
+    let mut client = Client::connect(uri).unwrap();
+    client.open_channel(1).unwrap();
+    client.send(1, queue::Delete { queue, ..Default::default() }).unwrap();
+    client.wait_for(1, "queue.delete-ok").unwrap();
+}
+
 /// Whether the broker has a queue of that name.
 pub(crate) fn has_queue(uri: &Uri, queue: &str) -> bool {
     let mut client = Client::connect(uri).unwrap();

@@ -83,7 +83,7 @@ fn the_operator_may_do_what_it_does_and_no_more() {
         "/secrets: get, list, watch, create, patch",
         "/pods: list, watch",
         "events.k8s.io/events: create, patch",
-        "/namespaces: get",
+        "/namespaces: get, list, watch",
         "coordination.k8s.io/leases: create",
         "coordination.k8s.io/leases: get, patch",
     ];

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use warren_tests::patience::{SOON, until, until_true};
 
 use crate::{
-    amqp::{Application, declare_queue, has_queue},
+    amqp::{Application, declare_queue, delete_queue, has_queue},
     dev::Dev,
     kubectl::Kubectl,
 };
@@ -116,6 +116,23 @@ fn a_finalizer_taken_off_comes_back() {
         let held = kubectl.field("queue/billing", "{.metadata.finalizers}");
         if held.contains("warren.dev/topology") { Ok(()) } else { Err(held) }
     });
+}
+
+#[test]
+fn a_queue_that_somebody_deleted_in_the_broker_comes_back_with_its_bindings() {
+    let dev = Dev::ready("orders");
+    delete_queue(&dev.uri(), "billing");
+    // The numbers of a broker's objects are looked at every 15 s.
+    let limit = Duration::from_secs(60);
+    until_true("the queue is there again", limit, || has_queue(&dev.uri(), "billing"));
+    until("and bound", SOON, || {
+        let mut application = Application::connect(&dev.uri());
+        application.publish("orders", "order.created.eu", "again");
+        let drained = application.drain("billing");
+        if drained.is_empty() { Err("not yet") } else { Ok(()) }
+    });
+    let told = "{.status.conditions[?(@.type=='Programmed')].reason}";
+    assert_eq!(dev.kubectl().field("queue/billing", told), "DriftCorrected");
 }
 
 #[test]

@@ -12,6 +12,7 @@
 mod assessment;
 mod children;
 mod credentials;
+mod drift;
 mod epochs;
 mod members;
 mod reconcile;
@@ -39,6 +40,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 use self::children::Applied;
+use self::drift::Drift;
 use self::epochs::Epochs;
 use self::reconcile::{Reconciler, reconcile};
 use crate::context::Context;
@@ -59,6 +61,7 @@ pub(crate) async fn run(
     let reconciler = Arc::new(Reconciler {
         applied: Applied::default(),
         epochs: Epochs::default(),
+        drift: Drift::default(),
         memory: Memory::default(),
         secrets,
         pods,
@@ -131,6 +134,7 @@ fn follow(reconciler: &Reconciler, change: Change<'_, BrokerCluster>) {
             context.pool.forget(&key.to_string());
             reconciler.memory.forget(key);
             reconciler.epochs.forget(key);
+            reconciler.drift.forget(key);
         }
     }
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use operator_api::cluster::access::{AllowedNamespaces, NamespacesFrom};
 use operator_topology::Endpoint;
+use operator_topology::management::Names;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::named::Named;
@@ -64,6 +65,8 @@ pub(crate) enum Notice {
     Created(ObjectKey),
     /// Whether the cluster lets the namespace use it changed.
     Access { cluster: Named, namespace: String },
+    /// The cluster's broker has these exchanges and queues: what is missing was deleted by somebody.
+    Listed { cluster: Named, names: Arc<Names> },
     /// What a resource says of the broker object changed, and others stand for it too.
     Claimed(ObjectKey),
     /// The broker object was removed, or a resource that stood for it is gone: the next in age takes over.

@@ -118,6 +118,7 @@ fn woken<K: Kind>(
         let concerned = match &notice {
             Notice::Cluster(cluster) => claims.in_cluster(cluster),
             Notice::Access { cluster, namespace } => claims.affected(cluster, namespace),
+            Notice::Listed { cluster, names } => claims.missing(cluster, names),
             Notice::Created(object) => claims.dependents(object),
             Notice::Claimed(object) => claims.claimants(object),
             Notice::Removed(object) => {

@@ -23,6 +23,14 @@ pub(crate) struct Broker {
 pub(crate) struct Identity {
     pub(crate) epoch: String,
     pub(crate) version: String,
+    pub(crate) totals: Totals,
+}
+
+/// How many objects a broker has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) exchanges: u64,
+    pub(crate) queues: u64,
 }
 
 /// What a broker did since the last look.

@@ -5,10 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use futures::future::join_all;
 use operator_resources::Credentials;
-use operator_topology::{Password, management};
+use operator_topology::Password;
+use operator_topology::management::{self, ObjectTotals};
 use tracing::debug;
 
-use crate::cluster::assessment::{Broker, Identity};
+use crate::cluster::assessment::{Broker, Identity, Totals};
 use crate::cluster::members::Seen;
 use crate::named::Named;
 
@@ -53,7 +54,11 @@ async fn ask(seen: &Seen, credentials: &Credentials) -> Option<Identity> {
     let address = seen.management().filter(|_| seen.is_ready())?;
     let password = Password::new(credentials.password.clone());
     match management::overview(address, &credentials.username, &password).await {
-        Ok(overview) => Some(Identity { epoch: overview.epoch, version: overview.product_version }),
+        Ok(overview) => {
+            let ObjectTotals { exchanges, queues, .. } = overview.object_totals;
+            let totals = Totals { exchanges, queues };
+            Some(Identity { epoch: overview.epoch, version: overview.product_version, totals })
+        }
         Err(error) => {
             debug!(%error, member = seen.name, %address, "the broker does not say who it is");
             None

@@ -1,7 +1,7 @@
 //! One look at one cluster: its objects, its brokers, its status.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::jiff::Timestamp;
@@ -15,19 +15,20 @@ use operator_api::condition::{self, READY};
 use operator_api::group::{CLUSTER_LABEL, STATUS_FIELD_MANAGER};
 use operator_resources::Credentials;
 use operator_resources::ports::AMQP;
-use operator_topology::{Endpoint, Password};
+use operator_topology::{Endpoint, Password, management};
 use serde_json::json;
-use tracing::instrument;
+use tracing::{debug, instrument};
 
 use crate::backoff;
 use crate::cluster::assessment::{self, Broker, Incident};
 use crate::cluster::children::{Applied, Refused};
+use crate::cluster::drift::Drift;
 use crate::cluster::epochs::Epochs;
 use crate::cluster::members::Seen;
 use crate::context::Context;
 use crate::memory::Memory;
 use crate::named::Named;
-use crate::registry::{self, State};
+use crate::registry::{self, Notice, State};
 use crate::verdict::{Outlook, Reason, Verdict};
 
 /// How long the cache is given to catch up with our own write.
@@ -40,6 +41,7 @@ pub(crate) struct Reconciler {
     pub(crate) context: Arc<Context>,
     pub(crate) applied: Applied,
     pub(crate) epochs: Epochs,
+    pub(crate) drift: Drift,
     pub(crate) memory: Memory,
     pub(crate) secrets: Store<Secret>,
     pub(crate) pods: Store<Pod>,
@@ -74,7 +76,9 @@ pub(crate) async fn reconcile(
     let brokers = reconciler.epochs.identify(&key, members, &credentials).await;
     let verdict = reconciler.verdict(&cluster, applied, &brokers)?;
     let state = state(&key, &brokers, &credentials);
-    reconciler.conclude(&cluster, &key, &verdict, &brokers, state).await
+    let done = reconciler.conclude(&cluster, &key, &verdict, &brokers, state).await;
+    reconciler.look_for_losses(&key, &brokers, &credentials).await;
+    done
 }
 
 // === impl Reconciler ===
@@ -93,6 +97,25 @@ impl Reconciler {
     fn unidentified(&self, cluster: &Named) -> Vec<Broker> {
         let members = self.members(cluster).into_iter();
         members.map(|seen| Broker { seen, identity: None }).collect()
+    }
+
+    /// Wakes the resources whose objects somebody deleted, if the numbers make that likely.
+    async fn look_for_losses(&self, key: &Named, brokers: &[Broker], credentials: &Credentials) {
+        let Some(broker) = first_up(brokers) else { return };
+        let Some(totals) = broker.identity.as_ref().map(|identity| identity.totals) else { return };
+        let Some(address) = broker.seen.management() else { return };
+        if !self.drift.is_due(key, totals, Instant::now()) {
+            return;
+        }
+        let password = Password::new(credentials.password.clone());
+        match management::names(address, &credentials.username, &password).await {
+            Ok(names) => {
+                self.drift.looked(key, totals, Instant::now());
+                let (cluster, names) = (key.clone(), Arc::new(names));
+                self.context.registry.tell(Notice::Listed { cluster, names });
+            }
+            Err(error) => debug!(%error, cluster = %key, "the broker does not tell what it has"),
+        }
     }
 
     /// What is asked for cannot be; what was there before goes on as it was, and is told of.
@@ -241,13 +264,17 @@ impl Reconciler {
     }
 }
 
+/// The broker that is programmed and asked.
+fn first_up(brokers: &[Broker]) -> Option<&Broker> {
+    let up = brokers.iter().filter(|broker| broker.is_up() && broker.seen.ip.is_some());
+    up.min_by(|a, b| a.seen.name.cmp(&b.seen.name))
+}
+
 /// What the topology reconcilers have to know.
 fn state(key: &Named, brokers: &[Broker], credentials: &Credentials) -> State {
-    let up = brokers.iter().filter(|broker| broker.is_up());
-    let up = up.filter_map(|broker| Some((broker, broker.seen.ip?, broker.identity.as_ref()?)));
-    let Some((broker, ip, identity)) = up.min_by(|a, b| a.0.seen.name.cmp(&b.0.seen.name)) else {
-        return State::Down;
-    };
+    let up = first_up(brokers)
+        .and_then(|broker| Some((broker, broker.seen.ip?, broker.identity.as_ref()?)));
+    let Some((broker, ip, identity)) = up else { return State::Down };
     State::Up(registry::Broker {
         endpoint: Endpoint {
             cluster: key.to_string(),

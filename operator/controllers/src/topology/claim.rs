@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use k8s_openapi::jiff::Timestamp;
+use operator_topology::management::Names;
 
 use crate::named::Named;
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, What};
 
 /// What one resource says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +117,19 @@ impl Claims {
             .filter_map(|resource| index.claims.get(resource));
         let claimants = claims.filter_map(|claim| index.by_object.get(&claim.object));
         claimants.flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// The resources whose objects in `cluster` a broker confirmed that has only these now.
+    pub(crate) fn missing(&self, cluster: &Named, names: &Names) -> Vec<Named> {
+        let index = self.read();
+        let named = index.by_cluster.get(cluster).into_iter().flatten();
+        let is_missing = |claim: &Claim| match &claim.object.what {
+            _ if claim.stake != Stake::Holds => false,
+            What::Exchange(name) => !names.has_exchange(&claim.object.vhost, name),
+            What::Queue(name) => !names.has_queue(&claim.object.vhost, name),
+            What::Binding { .. } => false,
+        };
+        named.filter(|key| index.claims.get(key).is_some_and(is_missing)).cloned().collect()
     }
 
     /// The resources that stand for `object`, oldest first.

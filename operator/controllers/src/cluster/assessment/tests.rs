@@ -19,7 +19,11 @@ fn seen(state: MemberState, restarts: i32) -> Seen {
 }
 
 fn broker(state: MemberState, restarts: i32, epoch: Option<&str>) -> Broker {
-    let identity = epoch.map(|epoch| Identity { epoch: epoch.into(), version: "0.1.0".into() });
+    let identity = epoch.map(|epoch| Identity {
+        epoch: epoch.into(),
+        version: "0.1.0".into(),
+        totals: Totals::default(),
+    });
     Broker { seen: seen(state, restarts), identity }
 }
 

@@ -1,7 +1,6 @@
 //! Who claims what.
 
 use super::*;
-use crate::object::What;
 
 fn named(name: &str) -> Named {
     Named::new("shop", name)
@@ -70,6 +69,21 @@ fn who_comes_first_and_who_inherits() {
         assert_eq!(first(&rivals), expected_first.map(|index: usize| &rivals[index]), "{because}");
         assert_eq!(heir(&rivals), expected_heir.map(|index: usize| &rivals[index]), "{because}");
     }
+}
+
+#[test]
+fn what_a_broker_lost_is_found() {
+    let claims = Claims::default();
+    let holds = |object| Claim { stake: Stake::Holds, ..claim(object, 1, vec![]) };
+    claims.insert(&named("kept"), holds(queue("kept")));
+    claims.insert(&named("lost"), holds(queue("lost")));
+    claims.insert(&named("early"), claim(queue("early"), 2, vec![]));
+    claims.insert(&named("topic"), holds(object(What::Exchange("kept".into()))));
+    let names = Names::new([("/", "kept"), ("other", "lost")], [("/", "amq.topic")]);
+    let mut missing = claims.missing(&named("orders"), &names);
+    missing.sort();
+    assert_eq!(missing, [named("lost"), named("topic")]);
+    assert_eq!(claims.missing(&named("elsewhere"), &names), []);
 }
 
 #[test]
