@@ -31,8 +31,6 @@ use crate::named::Named;
 use crate::registry::{self, Notice, State};
 use crate::verdict::{Outlook, Reason, Verdict};
 
-/// How long the cache is given to catch up with our own write.
-const CATCH_UP: Duration = Duration::from_millis(20);
 /// How soon a ready pod whose broker does not say who it is is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -59,8 +57,8 @@ pub(crate) async fn reconcile(
     reconciler: Arc<Reconciler>,
 ) -> Result<Action, kube::Error> {
     let key = Named::of(&*cluster);
-    if reconciler.memory.is_stale(&key, cluster.resource_version().as_deref()) {
-        return Ok(Action::requeue(CATCH_UP));
+    if let Some(lag) = reconciler.memory.lag(&key, cluster.resource_version().as_deref()) {
+        return Ok(Action::requeue(lag));
     }
     if cluster.meta().deletion_timestamp.is_some() {
         let verdict = Verdict::new(Reason::Deleting, "the cluster is being deleted");
@@ -185,7 +183,9 @@ impl Reconciler {
     fn next_look(&self, key: &Named, verdict: &Verdict, brokers: &[Broker]) -> Duration {
         let options = &self.context.options;
         if verdict.reason.is_retried() {
-            return self.memory.failed(key);
+            let again = self.memory.failed(key);
+            let answers = brokers.iter().any(Broker::is_up);
+            return if answers { again.min(options.probe) } else { again };
         }
         self.memory.succeeded(key, options.resync);
         if brokers.iter().any(|broker| broker.seen.is_ready() && !broker.is_up()) {

@@ -193,7 +193,8 @@ fn inherited(heir: &Rival) -> Verdict {
     Verdict::new(
         Reason::Deleting,
         format!(
-            "{} stands for the same object and is about to take it over; then this resource goes, and the object stays",
+            "{} stands for the same object and is about to take it over; then this resource goes, and the object stays. \
+             To let it go now, annotate it with {FORCE_DELETE_ANNOTATION}=true",
             heir.resource
         ),
     )

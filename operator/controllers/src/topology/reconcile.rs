@@ -1,7 +1,6 @@
 //! One attempt for one resource: gather facts, decide, carry out, tell.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -18,9 +17,6 @@ use crate::topology::history;
 use crate::topology::kind::Kind;
 use crate::topology::reconciler::{Outcome, Reconciler};
 
-/// How long the cache is given to catch up with our own write.
-const CATCH_UP: Duration = Duration::from_millis(20);
-
 /// Makes the broker agree with one resource, and the resource's status with the broker.
 ///
 /// Level-triggered: it declares the whole object every time, so it needs no memory of what it did before and
@@ -35,8 +31,8 @@ pub(crate) async fn reconcile<K: Kind>(
     reconciler: Arc<Reconciler>,
 ) -> Result<Action, kube::Error> {
     let key = Named::of(&*resource);
-    if reconciler.memory.is_stale(&key, resource.resource_version().as_deref()) {
-        return Ok(Action::requeue(CATCH_UP));
+    if let Some(lag) = reconciler.memory.lag(&key, resource.resource_version().as_deref()) {
+        return Ok(Action::requeue(lag));
     }
     let facts = reconciler.facts(&*resource, &key).await?;
     match facts.decide() {

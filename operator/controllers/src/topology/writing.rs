@@ -83,7 +83,9 @@ impl Reconciler {
         outcome: Outcome,
     ) -> Result<Action, kube::Error> {
         self.announce(resource, &outcome);
-        self.record(resource, key, &outcome).await?;
+        if !self.record(resource, key, &outcome).await? {
+            return Ok(Action::await_change());
+        }
         Ok(Action::requeue(if outcome.verdict.reason.is_retried() {
             self.memory.failed(key)
         } else {
@@ -91,23 +93,25 @@ impl Reconciler {
         }))
     }
 
-    /// Writes an outcome to the status, and an event if it is news.
+    /// Writes an outcome to the status, and an event if it is news; returns whether the resource still exists.
     pub(super) async fn record<K: Kind>(
         &self,
         resource: &K,
         key: &Named,
         outcome: &Outcome,
-    ) -> Result<(), kube::Error> {
+    ) -> Result<bool, kube::Error> {
         let before = resource.topology_status();
         let after = outcome.applied_to(&before, resource, Timestamp::now());
         let member = outcome.confirmed.as_ref().map(|(broker, _)| broker.member.as_str());
         let status = resource.status(&after, member);
         let old = serde_json::to_value(resource).map_err(kube::Error::SerdeError)?;
         if old.get("status") != Some(&status) {
-            self.write_status(resource, key, status).await?;
+            if !self.write_status(resource, key, status).await? {
+                return Ok(false);
+            }
             self.report(resource, &before, outcome).await;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn write_status<K: Kind>(
@@ -115,7 +119,7 @@ impl Reconciler {
         resource: &K,
         key: &Named,
         status: Value,
-    ) -> Result<(), kube::Error> {
+    ) -> Result<bool, kube::Error> {
         let patch = json!({
             "apiVersion": K::api_version(&()),
             "kind": K::kind(&()),
@@ -129,10 +133,10 @@ impl Reconciler {
             Ok(written) => {
                 self.memory.wrote(key, written.resource_version().as_deref());
                 self.context.metrics.of(&K::kind(&())).wrote_status();
-                Ok(())
+                Ok(true)
             }
             // It went while we looked.
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -118,6 +118,11 @@ fn a_resource_being_deleted() {
 
 #[test]
 fn whoever_waits_is_told_how_to_go_on() {
+    let heir = Rival { resource: Named::new("shop", "next"), older: false, stake: Stake::Coming };
+    let waiting = Facts { deleting: true, heir: Some(heir), ..up() };
+    let Decision::Settle(verdict) = waiting.decide() else { panic!("not settled") };
+    assert!(verdict.message.contains("shop/next"), "{}", verdict.message);
+    assert!(verdict.message.contains("warren.dev/force-delete=true"), "{}", verdict.message);
     let unreachable = Facts { deleting: true, ..down() };
     let Decision::Settle(verdict) = unreachable.decide() else { panic!("not settled") };
     assert!(verdict.message.contains("warren.dev/force-delete=true"), "{}", verdict.message);
