@@ -11,6 +11,7 @@ mod clients;
 mod confirming;
 mod consuming;
 mod dedup;
+mod delayed;
 mod durability;
 mod exchanges;
 mod handshake;

@@ -24,6 +24,10 @@ pub struct Exchange {
     /// Whether clients may not publish to it.
     #[serde(default)]
     pub internal: bool,
+    /// Messages that it holds back until their delay is over, under the name that RabbitMQ's plugin
+    /// for delayed messages gives them.
+    #[serde(default)]
+    pub messages_delayed: u64,
     /// The arguments it was declared with.
     #[serde(default)]
     pub arguments: Arguments,

@@ -26,6 +26,7 @@ fn topology(kind: &str, bindings: u64, key: impl Fn(u64) -> (String, FieldTable)
         durable: true,
         auto_delete: false,
         internal: false,
+        delays: QueueId(0),
         arguments: FieldTable::new(),
     }));
     for n in 0..bindings {

@@ -7,6 +7,7 @@
 //! connection read and costs one reference. [`Message::compact`] copies it out when it has to
 //! wait, so that a few bytes do not keep a whole read buffer alive.
 
+pub mod delay;
 pub mod ttl;
 
 use std::ops::Range;
@@ -33,7 +34,7 @@ pub struct Message {
     death: Death,
 }
 
-/// Whether a message comes from a publisher or back from a queue.
+/// Whether a message comes from a publisher, or from a queue of the broker's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Death {
     /// From a publisher.
@@ -42,6 +43,8 @@ enum Death {
     Rejected,
     /// It died in a queue without anyone's doing.
     ByItself,
+    /// It was held back by a delayed exchange, whatever it was before.
+    Released,
 }
 
 // === impl Message ===
@@ -226,7 +229,7 @@ impl Message {
         self.compact = true;
     }
 
-    /// Whether the broker publishes it again after it died in a queue.
+    /// Whether the broker publishes it, after it died in a queue or was held back in one.
     #[must_use]
     pub fn is_dead_letter(&self) -> bool {
         self.death != Death::Alive
@@ -239,6 +242,10 @@ impl Message {
 
     pub(crate) fn mark_dead(&mut self, by_itself: bool) {
         self.death = if by_itself { Death::ByItself } else { Death::Rejected };
+    }
+
+    pub(crate) fn mark_released(&mut self) {
+        self.death = Death::Released;
     }
 
     fn short_string(&self, at: usize) -> &str {

@@ -43,6 +43,7 @@ mod paging;
 mod ready;
 mod reconfigure;
 mod redelivery;
+mod schedule;
 mod settings;
 mod subscriptions;
 
@@ -66,6 +67,7 @@ pub use crate::queue::ids::IdSet;
 pub use crate::queue::pages::{Page, PageNumber, PageSize, Paged, Pages};
 use crate::queue::paging::Paging;
 use crate::queue::ready::{Entry, Ready};
+use crate::queue::schedule::{Schedule, Totals};
 pub use crate::queue::settings::{DeadLetterTo, Kind, Overflow, Settings};
 pub use crate::queue::subscriptions::ConsumerView;
 use crate::time::Timestamp;
@@ -95,6 +97,8 @@ pub struct Queue {
     paging: Option<Box<Paging>>,
     /// Keys of messages that came before, if anybody wants to know.
     windows: Option<Box<Windows>>,
+    /// Of a delayed exchange's queue, what is not due yet.
+    schedule: Option<Box<Schedule>>,
     deleted: bool,
 }
 
@@ -150,6 +154,7 @@ impl Queue {
             changes: settings.durable.then(Box::default),
             paging: None,
             windows: None,
+            schedule: settings.schedule.then(Box::default),
             deleted: false,
             settings,
         }
@@ -164,13 +169,14 @@ impl Queue {
     /// How much is in the queue now. Cheap: nothing is counted.
     #[must_use]
     pub fn counts(&self) -> Counts {
+        let delayed = self.schedule.as_ref().map_or_else(Totals::default, |due| due.totals());
         Counts {
-            ready: self.ready.len(),
-            here: self.ready.here() + self.held.len() as u64,
+            ready: self.ready.len() + delayed.messages,
+            here: self.ready.here() + self.held.len() as u64 + delayed.messages,
             unacked: self.held.len() as u64,
-            ready_bytes: self.ready.body_bytes(),
+            ready_bytes: self.ready.body_bytes() + delayed.body_bytes,
             unacked_bytes: self.held_body_bytes,
-            retained_bytes: self.ready.retained() + self.held_retained,
+            retained_bytes: self.ready.retained() + self.held_retained + delayed.retained,
             consumers: self.consumers.len() as u32,
             keys: self.key_count(),
             duplicates: self.windows.as_ref().map_or(0, |windows| windows.duplicates),
@@ -239,7 +245,7 @@ impl Queue {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        if goes_in_circles(&message, &self.settings.name) {
+        if !self.settings.schedule && goes_in_circles(&message, &self.settings.name) {
             return;
         }
         let keys = self.keys(&message, on_the_way);
@@ -259,6 +265,9 @@ impl Queue {
             message,
         };
         self.remember(entry.id, entry.logged, &keys, now);
+        if self.settings.schedule {
+            return self.put_off(entry, now);
+        }
         if self.ready.is_empty()
             && let Some((consumer, no_ack)) = self.consumers.take_next()
         {
@@ -377,7 +386,8 @@ impl Queue {
         self.changes = None;
         self.paging = None;
         self.windows = None;
-        effects.push(Effect::Deleted { messages: self.ready.clear(), reason });
+        let delayed = self.schedule.take().map_or(0, |schedule| schedule.totals().messages);
+        effects.push(Effect::Deleted { messages: self.ready.clear() + delayed, reason });
     }
 }
 

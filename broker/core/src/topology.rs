@@ -11,6 +11,7 @@
 
 mod binding;
 mod command;
+mod delayed;
 mod exchange;
 mod policies;
 mod properties;
@@ -26,6 +27,7 @@ use crate::refusal::Refusal;
 pub use crate::topology::command::{
     Binding, Command, DeclareExchange, DeclareQueue, Destination, Outcome,
 };
+pub use crate::topology::delayed::Delays;
 pub(crate) use crate::topology::exchange::ALTERNATE;
 pub use crate::topology::exchange::{Exchange, ExchangeKind};
 pub use crate::topology::properties::{VhostLimits, VhostProperties};

@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex};
 use arc_swap::{ArcSwap, Guard};
 use broker_core::id::QueueId;
 use broker_core::refusal::Refusal;
-use broker_core::topology::{Command, Outcome, Routes, Topology, Vhost};
+use broker_core::topology::{Command, ExchangeKind, Outcome, Routes, Topology, Vhost};
 use broker_storage::position::Position;
 
 use crate::durable::Store;
 use crate::durable::inventory;
 use crate::lock::lock;
+use crate::mailbox::Sender;
+use crate::shard::work::Work;
 
 /// Vhosts, exchanges, queues and bindings, and the numbers of queues.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Directory {
     state: Mutex<State>,
     routes: ArcSwap<Routes>,
     next_queue: AtomicU64,
+    /// The way to the queues of each shard.
+    shards: Box<[Sender<Work>]>,
 }
 
 #[derive(Debug)]
@@ -47,11 +51,16 @@ pub(crate) struct Changed {
 
 impl Directory {
     /// With what the store remembers.
-    pub(crate) fn new(store: Arc<Store>, topology: Topology, next_queue: u64) -> Self {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        topology: Topology,
+        next_queue: u64,
+        shards: &[Sender<Work>],
+    ) -> Self {
         let routes = ArcSwap::from_pointee(topology.snapshot());
         let next_queue = AtomicU64::new(next_queue);
         let state = Mutex::new(State { topology, recorded: Position::ZERO });
-        Self { store, state, routes, next_queue }
+        Self { store, state, routes, next_queue, shards: shards.into() }
     }
 
     /// The topology of this moment.
@@ -80,9 +89,14 @@ impl Directory {
     /// The topology's refusal; nothing has then changed.
     pub(crate) fn change(
         &self,
-        command: Command,
+        mut command: Command,
         prepare: impl FnOnce(&Outcome),
     ) -> Result<Changed, Refusal> {
+        if let Command::DeclareExchange(exchange) = &mut command
+            && &*exchange.kind == ExchangeKind::DelayedMessage.name()
+        {
+            exchange.delays = self.next_queue();
+        }
         let mut state = lock(&self.state);
         let before = state.topology.snapshot();
         let kept = is_lasting(&before, &command).then(|| command.clone());
@@ -106,8 +120,23 @@ impl Directory {
             state.recorded = recorded;
         }
         prepare(&outcome);
-        self.routes.store(Arc::new(after));
+        for (id, settings) in before.delays_made(&after) {
+            self.to_owner(id, Work::Create { id, settings });
+        }
+        self.routes.store(Arc::new(after.clone()));
+        for (id, _) in after.delays_made(&before) {
+            self.to_owner(id, Work::Remove(vec![id]));
+        }
         Ok(Changed { outcome, recorded })
+    }
+
+    /// Sends work to the shard that owns `queue`.
+    fn to_owner(&self, queue: QueueId, work: Work) {
+        // The remainder is below the number of shards, which is a usize.
+        let owner = queue.0.checked_rem(self.shards.len() as u64).map(|shard| shard as usize);
+        if let Some(shard) = owner.and_then(|shard| self.shards.get(shard)) {
+            shard.send(work);
+        }
     }
 }
 

@@ -100,11 +100,32 @@ impl Node {
         landing: Option<&Arc<Landing>>,
     ) {
         let mut targets = Targets::new();
-        if self.directory.routes().route(vhost, message, &mut targets).is_err() {
-            return;
+        if self.directory.routes().route(vhost, message, &mut targets).is_ok() {
+            self.spread(&targets, message, landing);
         }
+    }
+
+    /// Publishes a message whose delay is over, from the exchange `from` on that held it back;
+    /// otherwise as [`Node::republish`].
+    pub(crate) fn release(
+        &self,
+        vhost: &Name,
+        from: &Name,
+        message: &Message,
+        landing: Option<&Arc<Landing>>,
+    ) {
+        let mut targets = Targets::new();
+        if let Some(vhost) = self.directory.routes().vhost(vhost) {
+            vhost.route_from(from, message, &mut targets);
+        }
+        self.spread(&targets, message, landing);
+    }
+
+    fn spread(&self, targets: &Targets, message: &Message, landing: Option<&Arc<Landing>>) {
+        let open = message.without_blind_copies();
         for (index, &queue) in targets.queues().iter().enumerate() {
             let mut batch = Batch { landing: landing.cloned(), ..Batch::default() };
+            let message = open.as_ref().filter(|_| !targets.is_delaying(queue)).unwrap_or(message);
             batch.publish_once(queue, message.clone(), targets.keys(index), None);
             self.to_owner(queue, Work::Batch(batch));
         }
@@ -252,6 +273,12 @@ impl Node {
             counts.extend(answer.await.unwrap_or_default());
         }
         counts
+    }
+
+    /// The same if any exchange holds messages back; nothing if none does.
+    pub(crate) async fn survey_delays(&self) -> HashMap<QueueId, Counts> {
+        let any = self.directory.routes().vhosts().any(|vhost| !vhost.delays().is_empty());
+        if any { self.survey().await } else { HashMap::new() }
     }
 }
 

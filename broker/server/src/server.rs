@@ -84,12 +84,12 @@ async fn serve(args: Args) -> Result<(), Error> {
     let (store, recovered) = Store::open(&args.data_dir, args.log_file_bytes())?;
     let store = Arc::new(store);
     let Recovered { topology, next_queue, queues, .. } = recovered;
-    let directory = Directory::new(Arc::clone(&store), topology, next_queue);
+    let shards = usize::from(args.shards.unwrap_or_else(grant::cores));
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mailbox()).unzip();
+    let directory = Directory::new(Arc::clone(&store), topology, next_queue, &senders);
     let with_user = args.credentials_dir.is_none();
     defaults::make(&directory, with_user.then_some((&*args.default_user, &*args.default_pass)));
     let listeners = sockets.describe()?;
-    let shards = usize::from(args.shards.unwrap_or_else(grant::cores));
-    let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mailbox()).unzip();
     let memory = (store, directory);
     let node = Arc::new(build(&args, &data_dir, authenticator, listeners, senders, memory));
     let takers = start_shards(&node, receivers, queues)?;

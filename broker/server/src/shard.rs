@@ -14,6 +14,7 @@
 pub(crate) mod deadlines;
 pub(crate) mod host;
 pub(crate) mod outbox;
+pub(crate) mod passing;
 pub(crate) mod promises;
 pub(crate) mod slot;
 pub(crate) mod uncertain;

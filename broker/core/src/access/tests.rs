@@ -52,6 +52,7 @@ fn exchange(name: &str, kind: &str, alternate: Option<&str>) -> topology::Comman
         durable: true,
         auto_delete: false,
         internal: false,
+        delays: QueueId(0),
         arguments,
     })
 }

@@ -138,14 +138,18 @@ impl Queue {
                 queue.ready.push_cold(number, page);
             }
             queue.last_id = queue.last_id.max(id.0);
-            queue.ready.push(Entry {
+            let entry = Entry {
                 id,
                 expires,
                 deliveries: u32::from(id <= remembered.delivered),
                 priority: queue.priority_of(&message),
                 logged: true,
                 message,
-            });
+            };
+            match &mut queue.schedule {
+                Some(schedule) => schedule.insert(entry),
+                None => queue.ready.push(entry),
+            }
         }
         for (number, page) in pages {
             queue.ready.push_cold(number, page);
@@ -170,7 +174,14 @@ impl Queue {
         let wanted = |(entry, maybe_paged): &(&Entry, bool)| {
             entry.logged && !(*maybe_paged && self.is_paged(entry))
         };
-        self.ready.iter().chain(held).filter(wanted).map(|(entry, _)| Entered::from(entry))
+        let delayed = self.schedule.iter().flat_map(|schedule| schedule.iter());
+        let delayed = delayed.map(|entry| (entry, false));
+        self.ready
+            .iter()
+            .chain(held)
+            .chain(delayed)
+            .filter(wanted)
+            .map(|(entry, _)| Entered::from(entry))
     }
 
     /// The copies of a dead message ([`Effect::DeadLetter`]'s `id`) are as safe as the original was:

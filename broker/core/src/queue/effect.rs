@@ -34,6 +34,9 @@ pub enum Effect {
     /// like any other; if that refuses it or finds no queue, it is gone.
     /// `id` is set if a log knows the original: record that it is gone once the copies are safe.
     DeadLetter { id: Option<MessageId>, message: Message },
+    /// The delay is over: route the message from the exchange that has the queue's name on, with
+    /// [`Routes::route_from`](crate::routing::Routes::route_from). `id` is as in `DeadLetter`.
+    Release { id: Option<MessageId>, message: Message },
     /// Tell the consumer that its queue has gone (`basic.cancel`). It holds nothing any more.
     ConsumerGone { consumer: ConsumerId },
     /// Write these messages to a page, in this order; then

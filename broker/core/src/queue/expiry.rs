@@ -24,7 +24,8 @@ impl Queue {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let message = self.ready.head_expires();
-        let deadlines = [message, self.idle_deadline(), self.keys_deadline()];
+        let due = self.schedule.as_ref().and_then(|schedule| schedule.first_due());
+        let deadlines = [message, due, self.idle_deadline(), self.keys_deadline()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -49,6 +50,7 @@ impl Queue {
         }
         self.expire_messages(now, effects);
         self.expire_keys(now);
+        self.release(now, effects);
         if self.idle_deadline().is_some_and(|due| due <= now) {
             self.end(Deletion::Expired, effects);
         }

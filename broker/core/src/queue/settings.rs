@@ -40,6 +40,9 @@ pub struct Settings {
     pub consumer_timeout: Option<u64>,
     /// How it tells that a message came before; none: it does not look.
     pub dedup: Option<Rule>,
+    /// Its messages are delayed ones, which go on to the exchange that has its name; it has no
+    /// consumers.
+    pub schedule: bool,
 }
 
 /// How a queue is kept, from `x-queue-type`.
@@ -110,6 +113,7 @@ impl Settings {
             delivery_limit: None,
             consumer_timeout: None,
             dedup: None,
+            schedule: false,
         }
     }
 }

@@ -5,6 +5,7 @@ mod disk;
 mod durability;
 mod model;
 mod reconfigure;
+mod schedule;
 mod steps;
 
 use std::sync::Arc;
@@ -84,6 +85,7 @@ fn say(effect: &Effect) -> String {
         Effect::Refused(refusal) => refusal.text.clone(),
         Effect::Purged { messages } => format!("purged {messages}"),
         Effect::PublishRefused => "no".into(),
+        Effect::Release { .. } => "released".into(),
         Effect::Duplicate { first } => format!("as #{}", first.0),
         Effect::DeadLetter { message, .. } => {
             let headers = message.properties().headers().unwrap_or_default();

@@ -32,12 +32,13 @@ impl Router {
         entity: &str,
     ) -> Result<Self, Refusal> {
         Ok(match kind {
-            ExchangeKind::Direct => Self::Direct(Keyed::default()),
             ExchangeKind::Fanout | ExchangeKind::MessageDeduplication => {
                 Self::Fanout(Destinations::default())
             }
             ExchangeKind::Topic => Self::Topic(Trie::default()),
             ExchangeKind::Headers => Self::Headers(Headers::default()),
+            // One that delays routes as the type that it names.
+            ExchangeKind::Direct | ExchangeKind::DelayedMessage => Self::Direct(Keyed::default()),
             ExchangeKind::ConsistentHash => Self::Hash(ConsistentHash::new(arguments, entity)?),
         })
     }

@@ -27,6 +27,8 @@ pub struct Targets {
     /// The same exchanges, once there are too many to look through.
     seen: HashSet<Name>,
     judging: Judging,
+    /// Which of the queues hold the message back before it is routed further.
+    delaying: Vec<QueueId>,
 }
 
 /// The exchanges on the way that de-duplicate. Empty for most messages, and then costs nothing.
@@ -62,10 +64,17 @@ impl Targets {
         self.queues.is_empty()
     }
 
-    /// Whether some of the queues are to judge the message by keys.
+    /// Whether the queue is that of an exchange that holds the message back, to route it later: it
+    /// has to get it with all its headers.
     #[must_use]
-    pub fn is_judged(&self) -> bool {
-        !self.judging.queues.is_empty()
+    pub fn is_delaying(&self, queue: QueueId) -> bool {
+        self.delaying.contains(&queue)
+    }
+
+    /// Whether all queues simply take the message: none judges it by keys or holds it back.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.judging.queues.is_empty() && self.delaying.is_empty()
     }
 
     /// The keys by which the `index`th queue is to judge the message before it takes it, if any.
@@ -80,6 +89,7 @@ impl Targets {
             self.judging = Judging::default();
         }
         self.judging.finished = 0;
+        self.delaying.clear();
         self.queues.clear();
         self.exchanges.clear();
         self.seen.clear();
@@ -90,6 +100,12 @@ impl Targets {
         if self.queues.len() > SCAN || !self.queues.contains(&queue) {
             self.queues.push(queue);
         }
+    }
+
+    /// Notes the queue of an exchange that holds the message back.
+    pub(crate) fn add_delaying(&mut self, queue: QueueId) {
+        self.delaying.push(queue);
+        self.add_queue(queue);
     }
 
     /// Notes an exchange to be visited, unless it has been noted before.

@@ -71,17 +71,36 @@ impl Vhost {
         }
         message.ttl()?;
         let copies = copies::keys(message)?;
-        visit(exchange, message, &copies, targets);
-        self.walk(message, &copies, targets);
+        self.route_all(exchange, message, &copies, targets);
+        Ok(())
+    }
+
+    /// Finds the queues for `message` from `exchange` on, whatever it was published to. To no queue
+    /// if there is no such exchange, or its `CC` and `BCC` are no lists.
+    pub fn route_from(&self, exchange: &str, message: &Message, targets: &mut Targets) {
+        targets.clear();
+        if let (Some(exchange), Ok(copies)) = (self.exchange(exchange), copies::keys(message)) {
+            self.route_all(exchange, message, &copies, targets);
+        }
+    }
+
+    fn route_all(
+        &self,
+        exchange: &Exchange,
+        message: &Message,
+        copies: &[String],
+        targets: &mut Targets,
+    ) {
+        visit(exchange, message, copies, targets);
+        self.walk(message, copies, targets);
         targets.finish();
         while let Some(next) = targets.next_judging() {
             if let Some(exchange) = self.exchange(&next) {
-                pass(exchange, message, &copies, targets);
-                self.walk(message, &copies, targets);
+                pass(exchange, message, copies, targets);
+                self.walk(message, copies, targets);
             }
             targets.finish();
         }
-        Ok(())
     }
 
     /// Visits what was noted on the way.
@@ -105,8 +124,14 @@ fn visit(exchange: &Exchange, message: &Message, copies: &[String], targets: &mu
     pass(exchange, message, copies, targets);
 }
 
-/// Adds what the exchange leads to, under each of the message's keys.
+/// Adds what the exchange leads to, under each of the message's keys; or its own queue, if it holds
+/// the message back.
 fn pass(exchange: &Exchange, message: &Message, copies: &[String], targets: &mut Targets) {
+    if let Some(queue) = exchange.delays
+        && message.delay().is_some()
+    {
+        return targets.add_delaying(queue);
+    }
     let mut matched = exchange.router.find(message.routing_key(), message, targets);
     for key in copies {
         matched |= exchange.router.find(key, message, targets);

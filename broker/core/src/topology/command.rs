@@ -65,6 +65,9 @@ pub struct DeclareExchange {
     pub auto_delete: bool,
     /// Clients cannot publish to it; only other exchanges do.
     pub internal: bool,
+    /// The number that the queue of its delayed messages gets, if it comes to be and needs one; 0 if
+    /// whoever asks leaves that to others.
+    pub delays: QueueId,
     /// `alternate-exchange` and the type's own arguments.
     pub arguments: FieldTable,
 }

@@ -5,12 +5,13 @@ use broker_protocol::table::{FieldTable, Value};
 
 use crate::arguments::{self, RESERVED};
 use crate::dedup::{Judge, Rule, rule};
+use crate::id::QueueId;
 use crate::name::Name;
 use crate::policy::{Governed, Policies};
 use crate::refusal::Refusal;
 use crate::routing::Router;
 use crate::topology::command::{DeclareExchange, Outcome};
-use crate::topology::{Topology, Vhost};
+use crate::topology::{Topology, Vhost, delayed};
 
 /// Where messages go that an exchange has no binding for.
 pub(crate) const ALTERNATE: &str = "alternate-exchange";
@@ -30,6 +31,8 @@ pub enum ExchangeKind {
     ConsistentHash,
     /// Always, and it tells duplicates; the type of RabbitMQ's community plugin.
     MessageDeduplication,
+    /// As the type that it names, once a message's delay is over; the type of RabbitMQ's plugin.
+    DelayedMessage,
 }
 
 /// One exchange, with its bindings arranged for routing.
@@ -47,6 +50,8 @@ pub struct Exchange {
     pub internal: bool,
     /// Where messages go that it has no binding for.
     pub alternate: Option<Name>,
+    /// The queue of its delayed messages, if it delays any.
+    pub delays: Option<QueueId>,
     /// Whether it tells duplicates, and how.
     pub(crate) dedup: Option<Judge>,
     /// The arguments as declared.
@@ -69,6 +74,7 @@ impl ExchangeKind {
             Self::Headers => "headers",
             Self::ConsistentHash => "x-consistent-hash",
             Self::MessageDeduplication => "x-message-deduplication",
+            Self::DelayedMessage => "x-delayed-message",
         }
     }
 
@@ -82,6 +88,7 @@ impl ExchangeKind {
             Self::Headers,
             Self::ConsistentHash,
             Self::MessageDeduplication,
+            Self::DelayedMessage,
         ];
         all.into_iter().find(|kind| kind.name() == name)
     }
@@ -176,6 +183,7 @@ pub(super) fn predeclared() -> impl Iterator<Item = Exchange> {
         auto_delete: false,
         internal: false,
         alternate: None,
+        delays: None,
         dedup: None,
         arguments: FieldTable::new(),
         governed: Governed::default(),
@@ -188,11 +196,13 @@ fn create(vhost: &Vhost, wanted: DeclareExchange, kind: ExchangeKind) -> Result<
     let entity = format!("exchange '{}' in vhost '{}'", wanted.name, vhost.name());
     let declared = arguments::name(&wanted.arguments, ALTERNATE, &entity)?;
     let governed = vhost.policies().of_exchange(&wanted.name);
-    let rule = match kind {
+    let inner = delayed::inner(kind, &wanted.arguments)?;
+    let rule = match inner {
         ExchangeKind::MessageDeduplication => Some(Rule::required(&wanted.arguments, &entity)?),
         _ => Rule::from_arguments(&wanted.arguments, &entity)?,
     };
     Ok(Exchange {
+        delays: (kind != inner).then_some(wanted.delays),
         dedup: rule.map(|rule| Judge::new(&wanted.name, rule)),
         name: wanted.name,
         kind,
@@ -200,7 +210,7 @@ fn create(vhost: &Vhost, wanted: DeclareExchange, kind: ExchangeKind) -> Result<
         auto_delete: wanted.auto_delete,
         internal: wanted.internal,
         alternate: governed.alternate(declared),
-        router: Router::new(kind, &wanted.arguments, &entity)?,
+        router: Router::new(inner, &wanted.arguments, &entity)?,
         arguments: wanted.arguments,
         governed,
     })
@@ -219,5 +229,6 @@ fn assert_equivalent(
     arguments::assert_same("internal", &entity, wanted.internal, current.internal)?;
     let (wanted, current) = (&wanted.arguments, &current.arguments);
     arguments::assert_equivalent(&[ALTERNATE], &entity, wanted, current)?;
-    arguments::assert_equivalent(&rule::COMPARED, &entity, wanted, current)
+    arguments::assert_equivalent(&rule::COMPARED, &entity, wanted, current)?;
+    arguments::assert_equivalent(&[delayed::TYPE], &entity, wanted, current)
 }

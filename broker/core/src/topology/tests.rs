@@ -1,6 +1,7 @@
 //! The topology's rules, as tables of commands and what comes of them.
 
 mod dedup;
+mod delayed;
 mod headers;
 mod policies;
 mod refusals;
@@ -39,6 +40,7 @@ fn exchange(name: &str, kind: &str) -> DeclareExchange {
         durable: false,
         auto_delete: false,
         internal: false,
+        delays: QueueId(0),
         arguments: FieldTable::new(),
     }
 }

@@ -12,6 +12,7 @@ use crate::policy::Policies;
 use crate::refusal::Refusal;
 use crate::routing::Target;
 use crate::topology::command::{Binding, Destination};
+use crate::topology::delayed::Delays;
 use crate::topology::exchange::{Exchange, predeclared};
 use crate::topology::properties::{VhostLimits, VhostProperties};
 use crate::topology::queue::QueueRecord;
@@ -24,6 +25,7 @@ pub struct Vhost {
     queues: NameMap<Arc<QueueRecord>>,
     by_source: OrdSet<Arc<Binding>>,
     by_destination: OrdSet<ByDestination>,
+    delays: Delays,
     policies: Policies,
     /// Auto-delete exchanges stay without a binding: see [`Topology::replay`](super::Topology::replay).
     keeps_unbound: bool,
@@ -47,6 +49,7 @@ impl Vhost {
             queues: NameMap::default(),
             by_source: OrdSet::new(),
             by_destination: OrdSet::new(),
+            delays: Delays::new(),
             policies: Policies::default(),
             keeps_unbound: false,
             properties: Arc::default(),
@@ -207,7 +210,16 @@ impl Vhost {
         self.keeps_unbound = keep;
     }
 
+    /// The queues of the exchanges that delay.
+    #[must_use]
+    pub fn delays(&self) -> &Delays {
+        &self.delays
+    }
+
     pub(crate) fn insert_exchange(&mut self, exchange: Exchange) {
+        if let Some((id, settings)) = exchange.schedule(&self.name) {
+            self.delays.insert(id, settings);
+        }
         self.exchanges.insert(exchange.name.clone(), Arc::new(exchange));
     }
 
@@ -227,8 +239,9 @@ impl Vhost {
     /// Removes an exchange with all that is bound from and to it.
     pub(crate) fn remove_exchange(&mut self, name: &Name) -> bool {
         let from: Vec<_> = self.bindings_from(name).cloned().collect();
-        if self.exchanges.remove(name).is_none() {
-            return false;
+        let Some(exchange) = self.exchanges.remove(name) else { return false };
+        if let Some(id) = exchange.delays {
+            self.delays.remove(&id);
         }
         for binding in from {
             self.by_source.remove(&binding);

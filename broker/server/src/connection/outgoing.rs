@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use broker_core::dedup::Key;
 use broker_core::id::QueueId;
 use broker_core::message::Message;
 use broker_core::queue::Command;
+use broker_core::routing::Targets;
 use broker_session::PublishId;
 
 use crate::connection::budget::Budget;
@@ -31,14 +31,19 @@ impl Outgoing {
         self.batch(queue).publish(queue, message, confirm);
     }
 
-    pub(super) fn publish_once(
+    /// Publishes to targets some of which judge the message by keys, or hold it back. `open` is the
+    /// message for those who get to see it, if that differs.
+    pub(super) fn publish_specially(
         &mut self,
-        queue: QueueId,
-        message: Message,
-        keys: Option<&Arc<[Key]>>,
+        targets: &Targets,
+        message: &Message,
+        open: Option<&Message>,
         confirm: Option<PublishId>,
     ) {
-        self.batch(queue).publish_once(queue, message, keys, confirm);
+        for (index, &queue) in targets.queues().iter().enumerate() {
+            let message = open.filter(|_| !targets.is_delaying(queue)).unwrap_or(message).clone();
+            self.batch(queue).publish_once(queue, message, targets.keys(index), confirm);
+        }
     }
 
     pub(super) fn command(&mut self, queue: QueueId, command: Command) {

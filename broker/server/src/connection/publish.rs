@@ -92,14 +92,12 @@ impl Task {
             self.session.routed(id, u32::try_from(queues.len()).unwrap_or(u32::MAX));
         }
         let confirm = confirm.then_some(id);
-        let message = message.without_blind_copies().unwrap_or(message);
-        if self.targets.is_judged() {
-            for (index, queue) in queues.iter().enumerate() {
-                let keys = self.targets.keys(index);
-                self.outgoing.publish_once(*queue, message.clone(), keys, confirm);
-            }
+        let open = message.without_blind_copies();
+        if !self.targets.is_plain() {
+            self.outgoing.publish_specially(&self.targets, &message, open.as_ref(), confirm);
             return;
         }
+        let message = open.unwrap_or(message);
         for queue in others {
             self.outgoing.publish(*queue, message.clone(), confirm);
         }

@@ -88,11 +88,8 @@ impl Task {
                 continue;
             }
             routed.tally.routed += 1;
-            let message = message.without_blind_copies().unwrap_or_else(|| message.clone());
-            for (index, queue) in queues.iter().enumerate() {
-                let keys = self.targets.keys(index);
-                routed.outgoing.publish_once(*queue, message.clone(), keys, Some(*id));
-            }
+            let open = message.without_blind_copies();
+            routed.outgoing.publish_specially(&self.targets, message, open.as_ref(), Some(*id));
         }
         Ok(routed)
     }

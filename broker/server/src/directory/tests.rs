@@ -29,7 +29,7 @@ const CLIENT: ConnectionId = ConnectionId(9);
 
 fn open(dir: &Path) -> Directory {
     let (store, recovered) = Store::open(dir, 1 << 20).unwrap();
-    let directory = Directory::new(Arc::new(store), recovered.topology, recovered.next_queue);
+    let directory = Directory::new(Arc::new(store), recovered.topology, recovered.next_queue, &[]);
     directory.change(Command::CreateVhost { vhost: "/".into() }, |_| {}).unwrap();
     directory
 }
@@ -87,6 +87,7 @@ fn command(directory: &Directory, step: Step) -> Option<Command> {
                 durable,
                 auto_delete,
                 internal: false,
+                delays: QueueId(0),
                 arguments: FieldTable::new(),
             })
         }

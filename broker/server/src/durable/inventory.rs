@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use broker_core::access::{self, Access, User, UserLimits};
+use broker_core::id::QueueId;
 use broker_core::name::Name;
 use broker_core::policy::Rank;
 use broker_core::topology::{
@@ -113,6 +114,7 @@ fn declare_exchange(vhost: &Name, exchange: &Exchange) -> DeclareExchange {
         durable: true,
         auto_delete: exchange.auto_delete,
         internal: exchange.internal,
+        delays: exchange.delays.unwrap_or(QueueId(0)),
         arguments: exchange.arguments.clone(),
     }
 }

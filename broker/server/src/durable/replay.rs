@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use broker_core::id::{MessageId, QueueId};
 use broker_core::queue::{Entered, KnownKey, Pages, Queue, Remembered, Settings};
-use broker_core::topology::{Command, Outcome, Topology};
+use broker_core::topology::{Command, Outcome, Routes, Topology};
 use broker_storage::position::Position;
 use broker_storage::record::Record;
 use hashbrown::{HashMap, HashSet};
@@ -150,16 +150,17 @@ impl Recovered {
         if let Command::QueueGone { id, .. } = &command {
             self.queues.remove(id);
         }
+        let may_delay = matches!(
+            command,
+            Command::DeclareExchange(_)
+                | Command::DeleteExchange { .. }
+                | Command::DeleteVhost { .. }
+        );
+        let before = may_delay.then(|| self.topology.snapshot());
         // A refusal is an answer too: what the command was about had gone by itself.
         match self.topology.replay(command) {
             Ok(Outcome::Queue { id, created: true, settings, .. }) => {
-                let queue = RecoveredQueue {
-                    settings,
-                    mark: Mark::default(),
-                    messages: BTreeMap::new(),
-                    keys: RecoveredKeys::default(),
-                };
-                self.queues.insert(id, queue);
+                self.queues.insert(id, RecoveredQueue::new(settings));
             }
             Ok(Outcome::Governed { queues }) => {
                 for (id, settings) in queues {
@@ -174,6 +175,21 @@ impl Recovered {
                 }
             }
             _ => {}
+        }
+        if let Some(before) = before {
+            self.change_delays(&before);
+        }
+    }
+
+    /// Follows the exchanges that hold messages back, which come and go with queues of their own.
+    fn change_delays(&mut self, before: &Routes) {
+        let after = self.topology.snapshot();
+        for (id, settings) in before.delays_made(&after) {
+            self.next_queue = self.next_queue.max(id.0 + 1);
+            self.queues.insert(id, RecoveredQueue::new(settings));
+        }
+        for (id, _) in after.delays_made(before) {
+            self.queues.remove(&id);
         }
     }
 
@@ -230,6 +246,11 @@ impl Recovered {
 // === impl RecoveredQueue ===
 
 impl RecoveredQueue {
+    fn new(settings: Arc<Settings>) -> Self {
+        let (mark, messages, keys) = Default::default();
+        Self { settings, mark, messages, keys }
+    }
+
     /// Takes up keys that were found in `file`; whether there were any.
     fn add_keys(&mut self, file: u32, keys: impl Iterator<Item = KnownKey>) -> bool {
         let mut keys = keys.peekable();

@@ -10,7 +10,9 @@ mod policies;
 
 use broker_core::id::{ConnectionId, QueueId};
 use broker_core::name::Name;
-use broker_core::topology::{Binding, Command, DeclareExchange, DeclareQueue, Destination};
+use broker_core::topology::{
+    Binding, Command, DeclareExchange, DeclareQueue, Destination, ExchangeKind,
+};
 use broker_protocol::table::FieldTable;
 use broker_protocol::wire::{Field, Reader, Writer};
 use bytes::BytesMut;
@@ -26,6 +28,9 @@ const DECLARE_QUEUE: u8 = 5;
 const QUEUE_GONE: u8 = 6;
 const BIND: u8 = 7;
 const UNBIND: u8 = 8;
+
+/// The type of exchanges with a queue of their own, whose number follows.
+const DELAYED: &str = ExchangeKind::DelayedMessage.name();
 
 const TO_QUEUE: u8 = 0;
 const TO_EXCHANGE: u8 = 1;
@@ -100,10 +105,13 @@ fn encode_exchange(exchange: &DeclareExchange, w: &mut Writer<'_>) {
         u8::from(flag).write(w);
     }
     exchange.arguments.write(w);
+    if &*exchange.kind == DELAYED {
+        exchange.delays.0.write(w);
+    }
 }
 
 fn decode_exchange(r: &mut Reader<'_>) -> Option<DeclareExchange> {
-    Some(DeclareExchange {
+    let mut exchange = DeclareExchange {
         vhost: name(r)?,
         name: name(r)?,
         kind: name(r)?,
@@ -111,8 +119,13 @@ fn decode_exchange(r: &mut Reader<'_>) -> Option<DeclareExchange> {
         durable: flag(r)?,
         auto_delete: flag(r)?,
         internal: flag(r)?,
+        delays: QueueId(0),
         arguments: FieldTable::read(r).ok()?,
-    })
+    };
+    if &*exchange.kind == DELAYED {
+        exchange.delays = QueueId(r.u64().ok()?);
+    }
+    Some(exchange)
 }
 
 fn encode_queue(queue: &DeclareQueue, w: &mut Writer<'_>) {
@@ -222,6 +235,7 @@ mod tests {
                         durable,
                         auto_delete,
                         internal,
+                        delays: QueueId(0),
                         arguments,
                     })
                 }

@@ -64,6 +64,7 @@ pub(super) async fn make_exchange(
         durable,
         auto_delete,
         internal,
+        delays: QueueId(0),
         arguments: json::table(&arguments),
     });
     let outcome = write(node, caller, command).await?;

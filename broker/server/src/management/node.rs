@@ -129,8 +129,11 @@ pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
 }
 
 async fn totals(node: &Node) -> (ObjectTotals, QueueTotals) {
-    let counts = node.survey().await;
+    let mut counts = node.survey().await;
     let routes = node.directory.routes();
+    for delays in routes.vhosts().flat_map(|vhost| vhost.delays().keys()) {
+        counts.remove(delays);
+    }
     let profiles = node.registry.all();
     let channels = profiles.iter().map(|profile| profile.channels.load(Ordering::Relaxed)).sum();
     let objects = ObjectTotals {

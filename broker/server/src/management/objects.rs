@@ -65,8 +65,10 @@ pub(super) async fn queue(
 
 /// `GET /api/exchanges`.
 pub(super) async fn exchanges(State(node): Shared, caller: Caller) -> Json<Vec<Exchange>> {
+    let counts = node.survey_delays().await;
     let routes = node.directory.routes();
-    Json(seen(&routes, &caller).flat_map(describe_exchanges).collect())
+    let exchanges = seen(&routes, &caller).flat_map(|vhost| describe_exchanges(vhost, &counts));
+    Json(exchanges.collect())
 }
 
 /// `GET /api/exchanges/{vhost}`.
@@ -75,8 +77,9 @@ pub(super) async fn exchanges_of(
     caller: Caller,
     Names(vhost): Names<String>,
 ) -> Answered {
+    let counts = node.survey_delays().await;
     let routes = node.directory.routes();
-    Ok(Json(describe_exchanges(caller.look(&routes, &vhost)?)).into_response())
+    Ok(Json(describe_exchanges(caller.look(&routes, &vhost)?, &counts)).into_response())
 }
 
 /// `GET /api/exchanges/{vhost}/{name}`; the default exchange is `amq.default`.
@@ -85,10 +88,11 @@ pub(super) async fn exchange(
     caller: Caller,
     Names((vhost, name)): Pair,
 ) -> Answered {
+    let counts = node.survey_delays().await;
     let routes = node.directory.routes();
     let vhost = caller.look(&routes, &vhost)?;
     let exchange = vhost.exchange(exchange_name(&name));
-    found(exchange.map(|exchange| describe_exchange(vhost, exchange)))
+    found(exchange.map(|exchange| describe_exchange(vhost, exchange, &counts)))
 }
 
 /// `GET /api/bindings`.
@@ -235,12 +239,17 @@ fn describe_queue(node: &Node, queue: &QueueRecord, counts: &HashMap<QueueId, Co
     }
 }
 
-fn describe_exchanges(vhost: &topology::Vhost) -> Vec<Exchange> {
+fn describe_exchanges(vhost: &topology::Vhost, counts: &HashMap<QueueId, Counts>) -> Vec<Exchange> {
     let exchanges = vhost.exchanges();
-    exchanges.into_iter().map(|exchange| describe_exchange(vhost, exchange)).collect()
+    exchanges.into_iter().map(|exchange| describe_exchange(vhost, exchange, counts)).collect()
 }
 
-fn describe_exchange(vhost: &topology::Vhost, exchange: &topology::Exchange) -> Exchange {
+fn describe_exchange(
+    vhost: &topology::Vhost,
+    exchange: &topology::Exchange,
+    counts: &HashMap<QueueId, Counts>,
+) -> Exchange {
+    let delayed = exchange.delays.and_then(|id| counts.get(&id));
     Exchange {
         name: exchange.name.to_string(),
         vhost: vhost.name().to_string(),
@@ -248,6 +257,7 @@ fn describe_exchange(vhost: &topology::Vhost, exchange: &topology::Exchange) -> 
         durable: exchange.durable,
         auto_delete: exchange.auto_delete,
         internal: exchange.internal,
+        messages_delayed: delayed.map_or(0, |counts| counts.ready),
         arguments: json::arguments(&exchange.arguments),
         policy: policy_name(exchange.governed.policy.as_deref()),
         operator_policy: policy_name(exchange.governed.operator.as_deref()),

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker_core::id::{ConsumerId, MessageId, QueueId};
+use broker_core::id::{ConsumerId, QueueId};
 use broker_core::message::Message;
 use broker_core::queue::{Changes, Command, Deletion, Effect, Queue};
 use broker_core::time::Timestamp;
@@ -26,7 +26,7 @@ use crate::mailbox::Receiver;
 use crate::node::Node;
 use crate::shard::deadlines::Deadlines;
 use crate::shard::outbox::Outboxes;
-use crate::shard::promises::{Landing, Promise, Promises};
+use crate::shard::promises::{Promise, Promises};
 use crate::shard::slot::Slot;
 use crate::shard::uncertain::Uncertain;
 use crate::shard::whereabouts::Whereabouts;
@@ -35,7 +35,7 @@ use crate::shard::work::{Batch, Item, Question, Work};
 /// A shard's queues and what their consumers and publishers wait for.
 #[derive(Debug)]
 pub(crate) struct Host {
-    node: Arc<Node>,
+    pub(super) node: Arc<Node>,
     pub(super) queues: HashMap<QueueId, Slot>,
     outboxes: Outboxes,
     journal: Journal,
@@ -315,6 +315,7 @@ impl Host {
                 Effect::DeadLetter { id: original, message } => {
                     self.republish(id, original, &message);
                 }
+                Effect::Release { id: original, message } => self.release(id, original, &message),
                 Effect::ConsumerGone { consumer } => self.consumer_gone(consumer),
                 Effect::Deleted { messages, reason } => {
                     self.gone(id, reason);
@@ -358,14 +359,6 @@ impl Host {
         if let Some(link) = self.outboxes.remove(consumer) {
             link.send(Event::ConsumerGone(consumer));
         }
-    }
-
-    /// Sends a dead message on. Its queue forgets it once the copies are safe.
-    fn republish(&self, from: QueueId, original: Option<MessageId>, message: &Message) {
-        let Some(slot) = self.queues.get(&from) else { return };
-        let owner = &self.node.shards[self.node.shard_of(from)];
-        let landing = original.map(|id| Landing::new(owner.clone(), from, id));
-        self.node.republish(&slot.queue.settings().vhost, message, landing.as_ref());
     }
 
     /// Records again what is only in `file` of the log or before, and tells how far each durable

@@ -45,6 +45,7 @@ impl Connection {
                     durable: declare.durable,
                     auto_delete: declare.auto_delete,
                     internal: declare.internal,
+                    delays: broker_core::id::QueueId(0),
                     arguments: declare.arguments,
                 };
                 (Request::DeclareExchange(Box::new(declare)), done)
