@@ -7,6 +7,7 @@
 
 mod acknowledging;
 mod arguments;
+mod bad_input;
 mod clients;
 mod confirming;
 mod consuming;

@@ -1,5 +1,7 @@
 //! The queue's rules, one by one; `model` has them all at once.
 
+mod agreement;
+mod crash;
 mod dedup;
 mod disk;
 mod durability;

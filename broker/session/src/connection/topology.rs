@@ -72,7 +72,7 @@ impl Connection {
 
     fn queue_method(&mut self, number: u16, method: Method<'_>) -> Result<(Request, Reply), Fault> {
         Ok(match method {
-            Method::QueueDeclare(declare) => self.queue_declare(number, declare)?,
+            Method::QueueDeclare(declare) => declaration(declare),
             Method::QueueBind(bind) => {
                 let key = self.routing_key_or_last(number, bind.queue, bind.routing_key)?;
                 let to = Destination::Queue(self.queue_or_last(number, bind.queue)?);
@@ -103,28 +103,6 @@ impl Connection {
         })
     }
 
-    fn queue_declare(
-        &mut self,
-        number: u16,
-        declare: queue::Declare<'_>,
-    ) -> Result<(Request, Reply), Fault> {
-        let name = if declare.passive {
-            self.queue_or_last(number, declare.queue)?
-        } else {
-            declare.queue.into()
-        };
-        let declaration = QueueDeclaration {
-            name,
-            passive: declare.passive,
-            durable: declare.durable,
-            exclusive: declare.exclusive,
-            auto_delete: declare.auto_delete,
-            arguments: declare.arguments,
-        };
-        let request = Request::DeclareQueue(Box::new(declaration));
-        Ok((request, Reply::Queue { no_wait: declare.no_wait }))
-    }
-
     /// The queue of this name; an empty one stands for the queue last declared on the channel.
     pub(super) fn queue_or_last(&mut self, number: u16, name: &str) -> Result<Name, Fault> {
         if !name.is_empty() {
@@ -147,6 +125,19 @@ impl Connection {
             Ok(routing_key.into())
         }
     }
+}
+
+fn declaration(declare: queue::Declare<'_>) -> (Request, Reply) {
+    let declaration = QueueDeclaration {
+        name: declare.queue.into(),
+        passive: declare.passive,
+        durable: declare.durable,
+        exclusive: declare.exclusive,
+        auto_delete: declare.auto_delete,
+        arguments: declare.arguments,
+    };
+    let request = Request::DeclareQueue(Box::new(declaration));
+    (request, Reply::Queue { no_wait: declare.no_wait })
 }
 
 fn done(no_wait: bool, method: impl Into<Method<'static>>) -> Reply {

@@ -14,7 +14,8 @@ use crate::queue::{
 };
 use crate::time::Timestamp;
 
-fn rule(limit: i64, life: i64) -> Rule {
+/// A rule that keeps so many keys for so many ms.
+pub(super) fn rule(limit: i64, life: i64) -> Rule {
     let mut table = FieldTable::new();
     table.insert("x-message-deduplication", true);
     table.insert("x-cache-size", limit);

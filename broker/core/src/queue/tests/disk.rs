@@ -21,6 +21,8 @@ pub(super) enum PageStep {
 pub(super) struct Disk {
     writing: Vec<(PageNumber, Vec<Paged>)>,
     stored: BTreeMap<PageNumber, Vec<Paged>>,
+    /// Done, but a log may not know yet why.
+    done: BTreeMap<PageNumber, Vec<Paged>>,
     lost: BTreeSet<PageNumber>,
     reading: Vec<PageNumber>,
 }
@@ -35,6 +37,24 @@ impl Disk {
     /// The disk as somebody else may use it, who has asked for nothing yet.
     pub(super) fn copy(&self) -> Self {
         Self { stored: self.stored.clone(), ..Self::default() }
+    }
+
+    /// The log knows all that has happened.
+    pub(super) fn logged(&mut self) {
+        self.done.clear();
+    }
+
+    /// What the disk has of the pages that `is_known`, after a crash.
+    pub(super) fn crash(&mut self, is_known: impl Fn(&PageNumber) -> bool) {
+        let mut done = std::mem::take(&mut self.done);
+        *self = self.copy();
+        self.stored.append(&mut done);
+        self.stored.retain(|page, _| is_known(page));
+    }
+
+    /// The messages in a page.
+    pub(super) fn stored(&self, page: PageNumber) -> &[Paged] {
+        &self.stored[&page]
     }
 
     /// A page that is asked for, and what is in it.
@@ -64,7 +84,8 @@ impl Disk {
                 self.reading.push(page);
             }
             Effect::PageDone { page } => {
-                assert!(self.stored.remove(&page).is_some(), "{page:?} was done before");
+                let messages = self.stored.remove(&page).expect("a page is done once");
+                self.done.insert(page, messages);
                 self.reading.retain(|other| *other != page);
             }
             other => return Some(other),

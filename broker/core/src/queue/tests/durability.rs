@@ -9,25 +9,31 @@ use proptest::prelude::*;
 use crate::id::MessageId;
 use crate::queue::tests::Bench;
 use crate::queue::tests::disk::{Disk, PageStep};
-use crate::queue::tests::steps::{Step, any_history, publish};
+use crate::queue::tests::steps::{Step, any_durable_history, publish};
 use crate::queue::{
-    Changes, Command, Effect, Entered, PageNumber, Pages, Queue, Remembered, Settings,
+    Changes, Command, Effect, Entered, KnownKey, Page, PageNumber, Pages, Queue, Remembered,
+    Settings,
 };
 use crate::time::Timestamp;
 
 /// What somebody who only reads the changes knows.
 #[derive(Debug, Default)]
-struct Log {
+pub(super) struct Log {
     messages: BTreeMap<MessageId, Entered>,
-    pages: Pages,
-    delivered: MessageId,
+    pub(super) pages: Pages,
+    pub(super) delivered: MessageId,
+    /// The last that was told of.
+    pub(super) last: MessageId,
+    pub(super) keys: Vec<KnownKey>,
 }
 
 impl Log {
-    fn follow(&mut self, changes: &Changes) {
+    pub(super) fn follow(&mut self, changes: &Changes) {
         for entered in &changes.entered {
+            self.last = self.last.max(entered.id);
             assert!(self.messages.insert(entered.id, entered.clone()).is_none(), "entered twice");
         }
+        self.keys.extend_from_slice(&changes.keys);
         if let Some(purge) = &changes.purged {
             self.messages.retain(|id, _| *id > purge.up_to || purge.survivors.contains(id));
             self.pages.purge(purge.up_to, &purge.survivors);
@@ -40,11 +46,22 @@ impl Log {
     }
 
     /// Messages are in a page now.
-    fn moved(&mut self, number: PageNumber, page: &crate::queue::Page) {
+    pub(super) fn moved(&mut self, number: PageNumber, page: &Page) {
         for id in page.alive.iter() {
             assert!(self.messages.remove(&id).is_some(), "{id:?} was not there");
         }
         self.pages.insert(number, page.clone());
+    }
+
+    /// Those that are in no page.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Entered> {
+        self.messages.values()
+    }
+
+    /// The queue was made again, and has these pages now.
+    pub(super) fn took_back<'a>(&mut self, pages: impl Iterator<Item = (PageNumber, &'a Page)>) {
+        self.pages = Pages::default();
+        pages.for_each(|(number, page)| self.pages.insert(number, page.clone()));
     }
 
     fn ids(&self) -> BTreeSet<u64> {
@@ -181,9 +198,8 @@ impl Scene {
 proptest! {
     #[test]
     fn a_log_that_follows_the_changes_knows_what_is_in_the_queue(
-        (mut settings, steps) in any_history(), every in 1_usize..7,
+        (settings, steps) in any_durable_history(), every in 1_usize..7,
     ) {
-        settings.durable = true;
         let settings = Arc::new(settings);
         let queue = Queue::new(Arc::clone(&settings));
         let bench = Bench { queue, disk: Disk::default(), now: Timestamp(1_000) };

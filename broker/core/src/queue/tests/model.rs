@@ -1,37 +1,45 @@
-//! The queue against a model that is too simple to be wrong: a list of all messages ever, looked
-//! through from the start for every decision.
+//! A model of a queue that is too simple to be wrong: a list of all messages ever, looked through from
+//! the start for every decision.
 
 use std::cmp::Reverse;
 
-use proptest::prelude::*;
+use broker_protocol::table::Value;
 
 use crate::id::MessageId;
-use crate::queue::tests::Bench;
-use crate::queue::tests::disk::PageStep;
-use crate::queue::tests::steps::{Step, any_history, publish};
 use crate::queue::{Command, Deletion, Kind, Overflow, Settings, Subscription};
-use crate::time::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Place {
+pub(super) enum Place {
     Ready,
     Held(Option<u64>),
     Gone,
 }
 
-#[derive(Debug)]
-struct Message {
-    body: String,
-    place: Place,
-    came_back: u32,
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    pub(super) body: String,
+    pub(super) place: Place,
+    pub(super) came_back: u32,
     priority: u8,
     expires: u64,
+    pub(super) persistent: bool,
+    /// It was sent to the dead-letter exchange, and has not arrived.
+    pub(super) dying: bool,
     /// It is in a page, and not in memory.
-    cold: bool,
+    pub(super) cold: bool,
+}
+
+/// A key that came with a message.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    key: String,
+    by: usize,
+    until: u64,
+    pub(super) persistent: bool,
 }
 
 #[derive(Debug)]
-struct Consumer {
+pub(super) struct Consumer {
     terms: Subscription,
     holds: u32,
     /// When it last came to have credit or was served, whichever is later.
@@ -39,35 +47,46 @@ struct Consumer {
 }
 
 #[derive(Debug)]
-struct Model {
+pub(super) struct Model {
     settings: Settings,
-    messages: Vec<Message>,
+    pub(super) messages: Vec<Message>,
+    /// All there ever were, in the order in which they came.
+    pub(super) seen: Vec<Seen>,
+    /// How many of them are forgotten, the oldest.
+    pub(super) forgotten: usize,
+    pub(super) duplicates: u64,
     /// In the order in which they came.
-    consumers: Vec<Consumer>,
+    pub(super) consumers: Vec<Consumer>,
     active: Option<u64>,
     ticks: u64,
-    now: u64,
+    pub(super) now: u64,
     last_used: Option<u64>,
-    ended: bool,
+    pub(super) ended: bool,
+    /// The last of the persistent messages that were handed out.
+    pub(super) delivered: usize,
     said: Vec<String>,
 }
 
 impl Model {
-    fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         Self {
             settings,
             messages: Vec::new(),
+            seen: Vec::new(),
+            forgotten: 0,
+            duplicates: 0,
             consumers: Vec::new(),
             active: None,
             ticks: 0,
             now: 0,
             last_used: None,
             ended: false,
+            delivered: 0,
             said: Vec::new(),
         }
     }
 
-    fn ready(&self) -> impl Iterator<Item = (usize, &Message)> {
+    pub(super) fn ready(&self) -> impl Iterator<Item = (usize, &Message)> {
         self.messages.iter().enumerate().filter(|(_, message)| message.place == Place::Ready)
     }
 
@@ -80,22 +99,22 @@ impl Model {
         self.first().filter(|at| !self.messages[*at].cold)
     }
 
-    fn head_is_cold(&self) -> bool {
+    pub(super) fn head_is_cold(&self) -> bool {
         self.first().is_some() && self.head().is_none()
     }
 
-    fn here(&self) -> usize {
+    pub(super) fn here(&self) -> usize {
         self.ready().filter(|(_, message)| !message.cold).count() + self.held()
     }
 
-    fn set_cold(&mut self, ids: &[u64], cold: bool) {
+    pub(super) fn set_cold(&mut self, ids: &[u64], cold: bool) {
         for id in ids {
             self.messages[*id as usize - 1].cold = cold;
         }
     }
 
     /// Messages came back from a page, or did not.
-    fn loaded(&mut self, ids: &[u64], lost: bool) -> (u64, Vec<String>) {
+    pub(super) fn loaded(&mut self, ids: &[u64], lost: bool) -> (u64, Vec<String>) {
         let mut lost_messages = 0;
         for message in ids.iter().map(|id| *id as usize - 1) {
             let message = &mut self.messages[message];
@@ -110,11 +129,11 @@ impl Model {
         (lost_messages, std::mem::take(&mut self.said))
     }
 
-    fn ready_bytes(&self) -> u64 {
+    pub(super) fn ready_bytes(&self) -> u64 {
         self.ready().map(|(_, message)| message.body.len() as u64).sum()
     }
 
-    fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         self.messages.iter().filter(|message| matches!(message.place, Place::Held(_))).count()
     }
 
@@ -126,6 +145,9 @@ impl Model {
 
     fn die(&mut self, at: usize, reason: &str) {
         self.messages[at].place = Place::Gone;
+        self.messages[at].dying = self.settings.durable
+            && self.messages[at].persistent
+            && self.settings.dead_letter.is_some();
         let body = self.messages[at].body.clone();
         self.say_dead(&body, reason);
     }
@@ -149,7 +171,35 @@ impl Model {
         }
     }
 
+    /// Forgets the oldest keys, so that no more are left than may be.
+    pub(super) fn forget_keys(&mut self) {
+        if let Some(rule) = &self.settings.dedup {
+            self.forgotten =
+                self.forgotten.max(self.seen.len().saturating_sub(rule.limit as usize));
+        }
+    }
+
+    /// Which message with its key came before this one; if none did, what to remember of it.
+    fn judge(&self, message: &crate::message::Message) -> Result<Option<Seen>, usize> {
+        let headers = message.properties().headers().unwrap_or_default();
+        let key = headers.get("x-deduplication-header").and_then(Value::as_str);
+        let (Some(rule), Some(key)) = (&self.settings.dedup, key) else { return Ok(None) };
+        let mut known = self.seen[self.forgotten..].iter().rev();
+        if let Some(seen) = known.find(|seen| seen.key == key && seen.until > self.now) {
+            return Err(seen.by);
+        }
+        let (by, persistent) = (self.messages.len() + 1, message.properties().is_persistent());
+        Ok(Some(Seen { key: key.to_owned(), by, until: self.now + rule.life, persistent }))
+    }
+
     fn publish(&mut self, message: &crate::message::Message) {
+        let key = match self.judge(message) {
+            Ok(key) => key,
+            Err(first) => {
+                self.duplicates += 1;
+                return self.said.push(format!("as #{first}"));
+            }
+        };
         let body = String::from_utf8_lossy(message.body()).into_owned();
         let Settings { max_length, max_bytes, overflow, message_ttl, max_priority, .. } =
             self.settings;
@@ -161,6 +211,8 @@ impl Model {
             }
             return self.said.push("no".into());
         }
+        self.seen.extend(key);
+        self.forget_keys();
         let lives = [message.ttl().unwrap(), message_ttl].into_iter().flatten().min();
         let handed_over = self.ready().count() == 0 && self.next_in_line().is_some();
         self.messages.push(Message {
@@ -169,6 +221,8 @@ impl Model {
             came_back: 0,
             priority: message.properties().priority().unwrap_or(0).min(max_priority),
             expires: lives.map_or(u64::MAX, |life| self.now + life),
+            persistent: message.properties().is_persistent(),
+            dying: false,
             cold: false,
         });
         if handed_over {
@@ -207,15 +261,19 @@ impl Model {
         let id = consumer.terms.consumer.0;
         consumer.terms.window -= 1;
         consumer.in_line_since = None;
-        let mut place = Place::Gone;
-        if !consumer.terms.no_ack {
-            consumer.holds += 1;
-            place = Place::Held(Some(id));
-        }
-        self.messages[at].place = place;
+        let no_ack = consumer.terms.no_ack;
+        consumer.holds += u32::from(!no_ack);
+        self.hand_out(at, Some(id), no_ack);
         self.said.push(format!("{} to {id}", self.shown(at)));
         self.line_up(id);
         true
+    }
+
+    fn hand_out(&mut self, at: usize, to: Option<u64>, no_ack: bool) {
+        self.messages[at].place = if no_ack { Place::Gone } else { Place::Held(to) };
+        if self.messages[at].persistent && !no_ack {
+            self.delivered = self.delivered.max(at + 1);
+        }
     }
 
     fn shown(&self, at: usize) -> String {
@@ -307,7 +365,7 @@ impl Model {
             let answer = if self.head_is_cold() { "not yet" } else { "got nothing" };
             return self.said.push(answer.into());
         };
-        self.messages[at].place = if no_ack { Place::Gone } else { Place::Held(None) };
+        self.hand_out(at, None, no_ack);
         let left = self.ready().count();
         self.said.push(format!("got {}, {left} left", self.shown(at)));
     }
@@ -333,15 +391,19 @@ impl Model {
         }
     }
 
-    fn due(&self) -> Option<u64> {
+    pub(super) fn due(&self) -> Option<u64> {
         let message = self.head().map(|head| self.messages[head].expires);
         let idle = self.settings.expires.filter(|_| self.consumers.is_empty() && !self.ended);
         let idle = idle.map(|expires| self.last_used.map_or(0, |used| used + expires));
-        [message.filter(|due| *due < u64::MAX), idle].into_iter().flatten().min()
+        let keys = self.seen.get(self.forgotten).map(|oldest| oldest.until + 60_000);
+        [message.filter(|due| *due < u64::MAX), idle, keys].into_iter().flatten().min()
     }
 
     fn pass_time(&mut self) {
         self.last_used = self.last_used.or(Some(self.now));
+        while self.seen.get(self.forgotten).is_some_and(|oldest| oldest.until <= self.now) {
+            self.forgotten += 1;
+        }
         self.expire();
         let idle = self.settings.expires.filter(|_| self.consumers.is_empty());
         if let Some(expires) = idle
@@ -367,7 +429,15 @@ impl Model {
         self.drop_excess();
     }
 
-    fn apply(&mut self, command: &Command) -> Vec<String> {
+    /// Everybody has left, and nothing was said of it. All keys that are left are known.
+    pub(super) fn forget_everybody(&mut self) {
+        self.consumers.clear();
+        (self.forgotten, self.duplicates) = (0, 0);
+        self.forget_keys();
+        (self.active, self.last_used) = (None, None);
+    }
+
+    pub(super) fn apply(&mut self, command: &Command) -> Vec<String> {
         match command {
             Command::Publish(message) => self.publish(message),
             Command::PublishOnce(once) => self.publish(&once.message),
@@ -406,83 +476,4 @@ impl Model {
         }
         std::mem::take(&mut self.said)
     }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-    /// Whatever it was declared with and whatever is asked of it, the queue does what the model
-    /// does, in the same order, also while messages are on their way to pages and back.
-    #[test]
-    fn the_queue_agrees_with_the_model((settings, steps) in any_history()) {
-        let mut bench = Bench::with(|plain| *plain = settings.clone());
-        let mut model = Model::new(settings);
-        model.now = bench.now.0;
-        let mut published = 0;
-        for step in steps {
-            let mut commands = Vec::new();
-            match step {
-                Step::Publish(what) => {
-                    published += 1;
-                    commands.push(publish(published, &what));
-                }
-                Step::Wait(time) => {
-                    bench.now = bench.now.after(time);
-                    model.now += time;
-                    if bench.queue.next_deadline().is_some_and(|due| due <= bench.now) {
-                        commands.push(Command::Expire);
-                    }
-                }
-                Step::Buffers => bench.queue.release_buffers(),
-                Step::Page(step) => page(step, &mut bench, &mut model)?,
-                Step::Other(command) => commands.push(command),
-            }
-            for command in commands {
-                prop_assert_eq!(bench.apply(command.clone()), model.apply(&command), "{:?}", command);
-            }
-            if model.ended {
-                break;
-            }
-            agree(&bench, &model)?;
-        }
-    }
-}
-
-/// Lets messages leave, or somebody carry out what the queue asked for.
-fn page(step: PageStep, bench: &mut Bench, model: &mut Model) -> Result<(), TestCaseError> {
-    match step {
-        PageStep::Out(size) => prop_assert!(bench.page_out(size).is_empty()),
-        PageStep::Written(at) => {
-            let ids = bench.written(at);
-            model.set_cold(&ids, true);
-        }
-        PageStep::Failed(at) => bench.failed(at),
-        PageStep::Read(at, lost) => {
-            let Some((ids, missing, said)) = bench.read(at, lost) else { return Ok(()) };
-            prop_assert_eq!((missing, said), model.loaded(&ids, lost));
-        }
-    }
-    Ok(())
-}
-
-/// What can be seen of the queue is what the model has.
-fn agree(bench: &Bench, model: &Model) -> Result<(), TestCaseError> {
-    let counts = bench.queue.counts();
-    prop_assert_eq!(counts.ready, model.ready().count() as u64);
-    prop_assert_eq!(counts.ready_bytes, model.ready_bytes());
-    prop_assert_eq!(counts.unacked, model.held() as u64);
-    prop_assert_eq!(counts.consumers as usize, model.consumers.len());
-    prop_assert_eq!(counts.here, model.here() as u64);
-    prop_assert_eq!(counts.retained_bytes == 0, counts.here == 0);
-    if model.head_is_cold() {
-        prop_assert!(model.consumers.is_empty() || bench.disk.is_reading(), "nobody reads");
-    } else {
-        prop_assert_eq!(bench.queue.next_deadline(), model.due().map(Timestamp));
-    }
-    // Nothing is kept for nothing, and nothing goes too early.
-    let alive = |id: &u64| model.messages[*id as usize - 1].place != Place::Gone;
-    for (page, ids) in bench.disk.pages() {
-        prop_assert!(ids.iter().any(alive), "{page:?} with {ids:?} is done");
-    }
-    Ok(())
 }

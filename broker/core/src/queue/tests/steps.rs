@@ -10,6 +10,7 @@ use proptest::sample::select;
 
 use crate::id::{ConsumerId, MessageId};
 use crate::message::sample;
+use crate::queue::tests::dedup::rule;
 use crate::queue::tests::disk::PageStep;
 use crate::queue::tests::subscription;
 use crate::queue::{Command, DeadLetterTo, Kind, Overflow, PageSize, Settings, Subscription};
@@ -30,6 +31,8 @@ pub(super) struct Publish {
     padding: usize,
     ttl: Option<u64>,
     priority: Option<u8>,
+    /// What tells whether it came before.
+    key: Option<u8>,
 }
 
 /// The command that publishes the `number`th message.
@@ -38,9 +41,16 @@ pub(super) fn publish(number: u64, what: &Publish) -> Command {
     let expiration = expiration.as_deref();
     // Some are persistent and some are not; only a log makes a difference between them.
     let delivery_mode = Some(if number.is_multiple_of(3) { 1 } else { 2 });
-    let properties =
-        Properties { expiration, delivery_mode, priority: what.priority, ..Properties::default() };
-    let body = format!("m{number}{}", "x".repeat(what.padding));
+    let headers =
+        what.key.map(|key| [("x-deduplication-header", format!("{key}"))].into_iter().collect());
+    let properties = Properties {
+        headers,
+        expiration,
+        delivery_mode,
+        priority: what.priority,
+        ..Properties::default()
+    };
+    let body = format!("m{number:02}{}", "x".repeat(what.padding));
     Command::Publish(sample::with("e", "k", &properties, body.as_bytes()))
 }
 
@@ -64,10 +74,27 @@ pub(super) fn any_history() -> impl Strategy<Value = (Settings, Vec<Step>)> {
     })
 }
 
+/// A history of a queue that is durable. Its messages are of one size: of a page that is partly used up a
+/// queue does not know exactly, after a restart, how many bytes are left in it.
+pub(super) fn any_durable_history() -> impl Strategy<Value = (Settings, Vec<Step>)> {
+    any_history().prop_map(|(mut settings, mut steps)| {
+        settings.durable = true;
+        for step in &mut steps {
+            match step {
+                Step::Other(Command::Reconfigure(other)) => Arc::make_mut(other).durable = true,
+                Step::Publish(what) => what.padding = 3,
+                _ => {}
+            }
+        }
+        (settings, steps)
+    })
+}
+
 /// The settings of `queue` with what policies can change taken from `other`.
 fn reconfigured(queue: &Settings, other: &Settings) -> Settings {
     let Settings { durable, auto_delete, kind, max_priority, single_active, .. } = *queue;
-    Settings { durable, auto_delete, kind, max_priority, single_active, ..other.clone() }
+    let dedup = queue.dedup.clone();
+    Settings { durable, auto_delete, kind, max_priority, single_active, dedup, ..other.clone() }
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {
@@ -80,6 +107,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         prop::bool::weighted(0.3),
         any::<bool>(),
         weighted(0.2, 1_u64..3),
+        weighted(0.3, (1_i64..5, 1_i64..40)),
     );
     (lives, limits, select(overflows.to_vec()), rest, odd).prop_map(
         |(
@@ -87,7 +115,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
             (length, bytes),
             overflow,
             (dead, priority, limit),
-            (auto, single, quorum, consumer_timeout),
+            (auto, single, quorum, consumer_timeout, once),
         )| {
             Settings {
                 auto_delete: auto,
@@ -103,6 +131,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 single_active: single,
                 delivery_limit: limit,
                 consumer_timeout,
+                dedup: once.map(|(limit, life)| rule(limit, life)),
                 ..Settings::new("/".into(), "q".into())
             }
         },
@@ -110,8 +139,9 @@ fn any_settings() -> impl Strategy<Value = Settings> {
 }
 
 fn any_publish() -> impl Strategy<Value = Publish> {
-    let what = (0_usize..12, weighted(0.2, 0_u64..30), weighted(0.5, 0_u8..6));
-    what.prop_map(|(padding, ttl, priority)| Publish { padding, ttl, priority })
+    let what =
+        (0_usize..12, weighted(0.2, 0_u64..30), weighted(0.5, 0_u8..6), weighted(0.5, 0_u8..6));
+    what.prop_map(|(padding, ttl, priority, key)| Publish { padding, ttl, priority, key })
 }
 
 fn any_subscription() -> impl Strategy<Value = Subscription> {
@@ -149,7 +179,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         8 => any_publish().prop_map(Step::Publish),
-        3 => (0_u64..15).prop_map(Step::Wait),
+        3 => prop_oneof![30 => 0_u64..15, 1 => Just(60_050)].prop_map(Step::Wait),
         1 => Just(Step::Buffers),
         2 => any_page_step().prop_map(Step::Page),
         18 => command.prop_map(Step::Other),
