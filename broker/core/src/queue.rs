@@ -319,7 +319,7 @@ impl Queue {
         self.expire_messages(now, effects);
         if self.ready.is_cold() {
             self.ask_for_page();
-            return effects.push(Effect::NotYet);
+            return effects.push(Effect::NotYet { no_ack });
         }
         let Some(entry) = self.ready.pop() else { return effects.push(Effect::GotNothing) };
         let (id, redelivered) = (entry.id, entry.deliveries > 0);

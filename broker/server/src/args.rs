@@ -127,6 +127,11 @@ pub struct Args {
     #[arg(long, env = "WARREN_MEMORY_WATERMARK", value_name = "SIZE")]
     pub memory_watermark: Option<Size>,
 
+    /// Bytes of waiting messages above which long queues move them to the disk, all but the first and
+    /// the last of each. Default: 64MiB, or a quarter of --memory-watermark if that is less.
+    #[arg(long, env = "WARREN_PAGE_WATERMARK", value_name = "SIZE")]
+    pub page_watermark: Option<Size>,
+
     /// Seconds a client has to log in.
     #[arg(long, env = "WARREN_HANDSHAKE_TIMEOUT", value_name = "SECONDS", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(1..=600))]

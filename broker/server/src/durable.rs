@@ -4,6 +4,7 @@
 //!  shard ── Journal ──▶┐                    ┌──▶ Durable position ──▶ shards send their confirms
 //!  shard ── Journal ──▶┼── Log (one thread) ┤
 //!  directory ─ change ▶┘                    └──▶ space low: publishers wait
+//!  shard ── Order ────▶ Pager (one thread) ── Work::PageWritten ──▶ shard
 //!
 //!  start:  snapshot ─▶ Recovered ◀─ log     from then on: housekeeping gives old log files up
 //! ```
@@ -13,7 +14,9 @@
 //! - A change of the topology is in the log before anybody can see it, and in line before any
 //!   message that depends on it.
 //! - A message is gone from the log's view only by number, so replaying twice changes nothing.
-//! - A log file is given up only when the snapshot, synced, says that it is not needed.
+//! - A log file is given up only when the snapshot, synced, says that it is not needed; so is a page.
+//! - A message is in the log or in a page that the log or the snapshot names. It leaves the log only
+//!   when its page is synced.
 
 pub(crate) mod access_record;
 pub(crate) mod contents;
@@ -22,6 +25,8 @@ pub(crate) mod inventory;
 pub(crate) mod journal;
 pub(crate) mod key_record;
 pub(crate) mod message_record;
+pub(crate) mod page_record;
+pub(crate) mod pager;
 pub(crate) mod recovered_keys;
 pub(crate) mod replay;
 pub(crate) mod topology_record;
@@ -31,13 +36,15 @@ pub(crate) mod undo;
 use std::path::Path;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use broker_core::topology::Command;
 use broker_storage::Error;
 use broker_storage::batch::Batch;
 use broker_storage::fs::real::RealFs;
 use broker_storage::log::{Log, Observer, Options};
+use broker_storage::pages::Pages;
+use broker_storage::pages::page::PageRef;
 use broker_storage::position::Position;
 use broker_storage::record::Record;
 use broker_storage::snapshot::Snapshot;
@@ -47,18 +54,25 @@ use tokio::sync::watch;
 use crate::durable::contents::Contents;
 use crate::durable::journal::Journal;
 use crate::durable::message_record::{TOPOLOGY, TOPOLOGY_GROUP};
-use crate::durable::replay::Recovered;
+use crate::durable::pager::Pager;
+use crate::durable::replay::{Recovered, RecoveredQueue};
 
 /// The node's memory on disk.
 #[derive(Debug)]
 pub(crate) struct Store {
     log: Arc<Log<RealFs>>,
     snapshot: Snapshot<RealFs>,
+    /// Bytes of the last snapshot.
+    snapshot_len: AtomicU64,
+    pager: Pager,
     progress: watch::Receiver<Progress>,
     /// Publishers wait for room on the disk. Set by the log at once, since little is kept in reserve;
     /// cleared by whoever looks after the disk.
     pub(crate) disk_low: Arc<AtomicBool>,
 }
+
+/// Bytes that a segment of pages takes.
+const SEGMENT_LEN: u32 = 64 << 20;
 
 /// How the log is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,7 +104,9 @@ impl Store {
     /// snapshot or the log's identity is damaged, without which nothing can be told apart.
     pub(crate) fn open(dir: &Path, log_file: u32) -> Result<(Self, Recovered), Error> {
         let snapshot = Snapshot::new(RealFs, dir.join("meta"))?;
-        let contents = match snapshot.load()? {
+        let stored = snapshot.load()?;
+        let snapshot_len = AtomicU64::new(stored.as_ref().map_or(0, |bytes| bytes.len() as u64));
+        let contents = match stored {
             Some(bytes) => Contents::decode(&bytes).ok_or_else(|| Error::Corrupt {
                 path: dir.join("meta").join("snapshot"),
                 offset: 0,
@@ -110,6 +126,12 @@ impl Store {
             tracing::error!(%damage, "data on disk is damaged; the file is kept aside");
         }
         let undone = recovered.undo_unfinished(from.file());
+        let alive = recovered.settle_pages();
+        let next = recovered.next_segment;
+        let (pages, missing) = Pages::open(RealFs, dir.join("pages"), SEGMENT_LEN, next, alive)?;
+        for damage in &missing {
+            tracing::error!(%damage, "pages of messages are gone");
+        }
         report(&recovered, records, opened.torn_bytes);
 
         let log = opened.log;
@@ -123,7 +145,9 @@ impl Store {
             transaction_record::push_undone(&mut batch, &undone);
             log.append(batch.seal())?;
         }
-        Ok((Self { log: Arc::new(log), snapshot, progress, disk_low }, recovered))
+        let pager = Pager::start(pages)?;
+        let log = Arc::new(log);
+        Ok((Self { log, snapshot, snapshot_len, pager, progress, disk_low }, recovered))
     }
 
     /// A shard's way to the log.
@@ -207,13 +231,23 @@ impl Store {
         self.log.oldest_file()
     }
 
-    /// Writes the snapshot, then gives up the log files that it says are not needed. Blocks on the
-    /// disk: not for a shard.
+    /// The way to the pages.
+    pub(crate) fn pager(&self) -> &Pager {
+        &self.pager
+    }
+
+    /// Bytes of the last snapshot.
+    pub(crate) fn snapshot_bytes(&self) -> u64 {
+        self.snapshot_len.load(Ordering::Relaxed)
+    }
+
+    /// Writes the snapshot, then gives up the log files that it says are not needed, and the pages in
+    /// `done`, which it does not name. Blocks on the disk: not for a shard.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; the old snapshot then still counts and the files are still there.
-    pub(crate) fn checkpoint(&self, contents: &Contents) -> Result<(), Error> {
+    /// [`Error::Io`]; the old snapshot then still counts and everything that it needs is still there.
+    pub(crate) fn checkpoint(&self, contents: &Contents, done: &[PageRef]) -> Result<(), Error> {
         let bytes = contents.encode();
         match self.snapshot.store(&bytes) {
             // On a full disk it takes the place of a file that the log kept in reserve, and that the
@@ -223,7 +257,15 @@ impl Store {
             }
             stored => stored?,
         }
-        self.log.release(contents.log_from)
+        self.snapshot_len.store(bytes.len() as u64, Ordering::Relaxed);
+        done.iter().for_each(|page| self.pager.free_dead(*page));
+        // The new snapshot counts: what cannot be removed now is removed another time.
+        for removed in [self.log.release(contents.log_from), self.pager.pages().remove_dead()] {
+            if let Err(error) = removed {
+                tracing::warn!(%error, "a file that is not needed any more is still there");
+            }
+        }
+        Ok(())
     }
 
     /// Writes what is in line and ends the log's thread.
@@ -234,7 +276,7 @@ impl Store {
 
 fn report(recovered: &Recovered, records: u64, torn: u64) {
     let queues = recovered.queues.len();
-    let messages: usize = recovered.queues.values().map(|queue| queue.messages.len()).sum();
+    let messages: u64 = recovered.queues.values().map(RecoveredQueue::len).sum();
     if recovered.unknown > 0 {
         let unknown = recovered.unknown;
         tracing::error!(unknown, "records in the log that this version does not know were skipped");

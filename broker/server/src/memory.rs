@@ -2,7 +2,8 @@
 //!
 //! Every shard reports by how much its queues grew or shrank. Above the watermark publishers are
 //! blocked, consumers go on; below the resume mark, which is lower so that the state does not
-//! flutter, publishers are let go again.
+//! flutter, publishers are let go again. Long before that, above the page watermark, queues are asked to
+//! let messages leave for pages on the disk.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -13,16 +14,21 @@ pub(crate) struct Memory {
     above: AtomicBool,
     watermark: i64,
     resume: i64,
+    page_watermark: u64,
 }
 
 // === impl Memory ===
 
 impl Memory {
+    /// Bytes from which messages go to pages, unless told otherwise or the budget is small.
+    pub(crate) const PAGE_WATERMARK: u64 = 64 << 20;
+
     /// A budget of `watermark` bytes; blocked publishers go on at seven eighths of it.
-    pub(crate) fn new(watermark: u64) -> Self {
+    pub(crate) fn new(watermark: u64, page_watermark: u64) -> Self {
         let watermark = i64::try_from(watermark).unwrap_or(i64::MAX);
         let resume = watermark - watermark / 8;
-        Self { used: AtomicI64::new(0), above: AtomicBool::new(false), watermark, resume }
+        let (used, above) = (AtomicI64::new(0), AtomicBool::new(false));
+        Self { used, above, watermark, resume, page_watermark: page_watermark.max(1) }
     }
 
     /// Records a change. Says so when publishers must now be blocked (true) or let go (false).
@@ -62,6 +68,11 @@ impl Memory {
         u64::try_from(self.used.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
+    /// How many times the page watermark is in use: 0 while messages may stay in memory.
+    pub(crate) fn pressure(&self) -> u64 {
+        self.used() / self.page_watermark
+    }
+
     /// The watermark.
     pub(crate) fn watermark(&self) -> u64 {
         u64::try_from(self.watermark).unwrap_or(0)
@@ -74,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_crossing_is_reported_once_each_way() {
-        let memory = Memory::new(800);
+        let memory = Memory::new(800, 400);
         #[rustfmt::skip]
         let steps = [
             (800,  None,        "at the mark is not above it"),
@@ -89,5 +100,8 @@ mod tests {
             assert_eq!(memory.change(bytes), expected, "{because}");
         }
         assert_eq!(memory.used(), 751);
+        assert_eq!(memory.pressure(), 1);
+        memory.change(-352);
+        assert_eq!(memory.pressure(), 0);
     }
 }

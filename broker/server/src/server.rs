@@ -124,6 +124,8 @@ fn build(
     (store, directory): (Arc<Store>, Directory),
 ) -> Node {
     let watermark = args.memory_watermark.map_or(grant::memory() / 5 * 2, |size| size.0);
+    let page_watermark = Memory::PAGE_WATERMARK.min(watermark / 4);
+    let page_watermark = args.page_watermark.map_or(page_watermark, |size| size.0);
     let node = args.node_name.clone().unwrap_or_else(|| format!("warren@{}", grant::host_name()));
     Node {
         session: Arc::new(session_settings(args, &node)),
@@ -140,7 +142,7 @@ fn build(
         registry: Registry::new(usize::try_from(args.max_connections).unwrap_or(usize::MAX)),
         replies: Replies::default(),
         authenticator,
-        memory: Memory::new(watermark),
+        memory: Memory::new(watermark, page_watermark),
         unfinished: AtomicI64::new(0),
         max_unfinished: max_unfinished(watermark, args.max_message_size.0),
         metrics: Metrics::default(),

@@ -23,7 +23,8 @@ use crate::{
 };
 
 const MAGIC: &[u8; 4] = b"WRSN";
-const VERSION: u16 = 1;
+/// Version 1 names no pages; it is read, too.
+const VERSION: u16 = 2;
 const HEADER_LEN: usize = 20;
 
 /// The snapshot in one directory.
@@ -116,7 +117,7 @@ fn check(path: &Path, raw: &[u8]) -> Result<()> {
         return Err(corrupt("this is no snapshot"));
     }
     let found = u16::from_le_bytes([raw[4], raw[5]]);
-    if found != VERSION {
+    if found > VERSION {
         return Err(Error::Version { path: path.to_owned(), found, supported: VERSION });
     }
     if read_u64(raw, 8) != (raw.len() - HEADER_LEN) as u64 {

@@ -21,7 +21,7 @@ pub enum Effect {
     GotNothing,
     /// Answer to `Get` when the first message is in a page that is being read: ask again after
     /// [`Queue::paged_in`](crate::queue::Queue::paged_in).
-    NotYet,
+    NotYet { no_ack: bool },
     /// Answer to `Purge`: this many messages went.
     Purged { messages: u64 },
     /// Answer to `Publish` by a queue that is full and refuses: nack it if confirms are on.

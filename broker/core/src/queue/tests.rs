@@ -79,7 +79,7 @@ fn say(effect: &Effect) -> String {
             )
         }
         Effect::GotNothing => "got nothing".into(),
-        Effect::NotYet => "not yet".into(),
+        Effect::NotYet { .. } => "not yet".into(),
         Effect::PageOut { .. } | Effect::PageIn { .. } | Effect::PageDone { .. } => {
             unreachable!("the disk takes note of it")
         }

@@ -1,19 +1,21 @@
-//! What the node's snapshot says: from where the log must be read, the topology, and how far each
-//! queue had come.
+//! What the node's snapshot says: from where the log must be read, the topology, how far each queue
+//! had come, and what is left of its pages.
 //!
 //! ```text
 //!  0          8               16           24
-//!  ├ log from ┼ topology from ┼ next queue ┼ records: topology changes, queue marks …
+//!  ├ log from ┼ topology from ┼ next queue ┼ records: topology changes, marks, pages …
 //!    position   position        u64
 //! ```
 
 use broker_core::id::{MessageId, QueueId};
 use broker_core::topology::Command;
+use broker_storage::pages::page::PageRef;
 use broker_storage::position::Position;
 use broker_storage::record::Record;
 use bytes::{BufMut, BytesMut};
 
 use crate::durable::message_record::{TOPOLOGY, TOPOLOGY_GROUP};
+use crate::durable::page_record::{PAGE, SEGMENTS, SavedPage};
 use crate::durable::topology_record;
 
 /// How far a queue had come.
@@ -34,6 +36,21 @@ pub(crate) struct Contents {
     pub(crate) topology: Vec<Command>,
     /// Per queue: the last number given to a message, and the last one handed out.
     pub(crate) marks: Vec<(QueueId, Mark)>,
+    /// What is left of the pages of all queues.
+    pub(crate) pages: Vec<SavedPage>,
+    /// The number the next segment of pages gets.
+    pub(crate) next_segment: u32,
+}
+
+/// What one shard has for the snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    /// How far each durable queue has come.
+    pub(crate) marks: Vec<(QueueId, Mark)>,
+    /// What is left of their pages.
+    pub(crate) pages: Vec<SavedPage>,
+    /// Pages that a snapshot or the log may name, and of which nothing is left.
+    pub(crate) done: Vec<PageRef>,
 }
 
 /// How far a queue had come.
@@ -77,6 +94,12 @@ impl Contents {
             };
             head.encode(&mut out);
         }
+        for SavedPage { queue, number, place, page } in &self.pages {
+            SavedPage::write((*queue, *number), *place, page, |record| record.encode(&mut out));
+        }
+        let metadata = &self.next_segment.to_le_bytes();
+        let (kind, group) = (SEGMENTS, TOPOLOGY_GROUP);
+        Record { kind, group, term: 1, index: 0, metadata, body: &[] }.encode(&mut out);
         out
     }
 
@@ -109,6 +132,8 @@ impl Contents {
                 let [last, delivered] = [0, 1].map(|n| MessageId(u64::from_le_bytes(numbers[n])));
                 self.marks.push((QueueId(record.group), Mark { last, delivered }));
             }
+            PAGE => self.pages.push(SavedPage::decode(record)?),
+            SEGMENTS => self.next_segment = u32::from_le_bytes(record.metadata.try_into().ok()?),
             _ => return None,
         }
         Some(())
@@ -117,6 +142,8 @@ impl Contents {
 
 #[cfg(test)]
 mod tests {
+    use broker_core::queue::{Page, PageNumber};
+
     use super::*;
 
     #[test]
@@ -127,6 +154,13 @@ mod tests {
             next_queue: 17,
             topology: vec![Command::CreateVhost { vhost: "/".into() }],
             marks: vec![(QueueId(5), Mark { last: MessageId(9), delivered: MessageId(7) })],
+            pages: vec![SavedPage {
+                queue: QueueId(5),
+                number: PageNumber(2),
+                place: PageRef { segment: 1, offset: 16, length: 99 },
+                page: Page { last: MessageId(4), ..Page::default() },
+            }],
+            next_segment: 6,
         };
         let bytes = contents.encode();
         let back = Contents::decode(&bytes).unwrap();

@@ -2,21 +2,25 @@
 //!
 //! When the log's files take more than their budget, the oldest one is given up: every shard records
 //! again what is only in there, the snapshot is renewed, and the file is recycled. The budget grows
-//! with what waits in the queues, so that at most about half of what is written is written twice.
+//! with what the queues have in memory, so that at most about half of what is written is written twice,
+//! and with the snapshot. What is in pages need not be in the log.
+//!
+//! Pages of which nothing is left go when a snapshot is written; it is renewed for their sake when
+//! they take more than the others.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use broker_core::id::QueueId;
 use broker_storage::fs::FileSystem;
 use broker_storage::fs::real::RealFs;
+use broker_storage::pages::page::PageRef;
 use broker_storage::position::Position;
 use tokio::sync::oneshot;
 use tokio::time::{self, Instant, MissedTickBehavior};
 
-use crate::durable::contents::{Contents, Mark};
+use crate::durable::contents::{Contents, Inventory};
 use crate::mailbox::Sender;
 use crate::node::Node;
 use crate::shard::work::Work;
@@ -45,20 +49,53 @@ pub(crate) struct Limits {
     pub(crate) disk_watermark: u64,
 }
 
-/// Looks after the log and the disk for as long as the node runs.
+/// Ticks from one look at the queues that take the most memory to the next.
+const SWEEP_TICKS: u32 = 10;
+
+/// Bytes that pages of which nothing is left may take in any case.
+const DEAD_BUDGET: u64 = 256 << 20;
+
+/// Looks after the log, the pages and the disk for as long as the node runs.
 pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, limits: Limits) {
     let mut ticks = time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut weighed = Instant::now();
+    // Pages that no snapshot needs to name again, and that the present one may name.
+    let mut done = Vec::new();
+    let mut tick = 0_u32;
     loop {
         ticks.tick().await;
+        tick = tick.wrapping_add(1);
         watch_disk(&node, &data_dir, limits.disk_watermark);
+        if tick.is_multiple_of(SWEEP_TICKS) && node.memory.pressure() > 0 {
+            node.shards.iter().for_each(|shard| shard.send(Work::PageOut));
+        }
         while has_long_log(&node, limits.log_budget) || has_light_file(&node, &mut weighed).await {
-            if !give_up_oldest(&node).await {
+            let Some(file) = oldest_file(&node) else { break };
+            if !checkpoint(&node, file, &mut done).await {
                 break;
             }
         }
+        if has_dead_pages(&node) {
+            // No file is given up.
+            let first = node.store.oldest_file().unwrap_or(node.store.tail().file());
+            checkpoint(&node, first.saturating_sub(1), &mut done).await;
+        }
     }
+}
+
+/// The oldest file of the log, if it is not also the last.
+fn oldest_file(node: &Node) -> Option<u32> {
+    node.store.oldest_file().filter(|file| *file < node.store.tail().file())
+}
+
+/// Whether pages of which nothing is left take so much that a snapshot should be written.
+fn has_dead_pages(node: &Node) -> bool {
+    let pager = node.store.pager();
+    let dead = pager.dead_bytes();
+    let alive = pager.pages().alive_bytes().saturating_sub(dead);
+    let low = node.store.disk_low.load(Ordering::Relaxed);
+    dead > DEAD_BUDGET.max(alive) || (low && dead > DEAD_BUDGET / 8)
 }
 
 fn watch_disk(node: &Node, data_dir: &Path, watermark: u64) {
@@ -72,7 +109,7 @@ fn watch_disk(node: &Node, data_dir: &Path, watermark: u64) {
 
 fn has_long_log(node: &Node, budget: u64) -> bool {
     let low = node.store.disk_low.load(Ordering::Relaxed);
-    let waiting = 2 * node.memory.used();
+    let waiting = (2 * node.memory.used()).max(4 * node.store.snapshot_bytes());
     is_too_long(node.store.log_bytes(), budget, waiting, low, node.store.room())
 }
 
@@ -82,8 +119,7 @@ async fn has_light_file(node: &Node, weighed: &mut Instant) -> bool {
         return false;
     }
     *weighed = Instant::now();
-    let oldest = node.store.oldest_file().filter(|file| *file < node.store.tail().file());
-    let Some(file) = oldest else { return false };
+    let Some(file) = oldest_file(node) else { return false };
     let ask = |shard: &Sender<Work>| {
         let (answer, weight) = oneshot::channel();
         shard.send(Work::Weigh { file, answer });
@@ -104,18 +140,18 @@ fn is_too_long(log: u64, budget: u64, waiting: u64, low: bool, room: u64) -> boo
     log > budget.max(waiting) || (low && waiting <= room)
 }
 
-/// Gives up the oldest log file. Returns whether there is one less.
-async fn give_up_oldest(node: &Arc<Node>) -> bool {
-    let Some(file) = node.store.oldest_file().filter(|file| *file < node.store.tail().file())
-    else {
-        return false;
-    };
+/// Renews the snapshot, and gives up the log's files up to and including `file` and the pages of which
+/// nothing is left, with those in `done`, where they stay if it fails. Returns whether it succeeded.
+async fn checkpoint(node: &Arc<Node>, file: u32, done: &mut Vec<PageRef>) -> bool {
     // A dead message may be under way between two shards, and in neither, when both are asked. When
     // they are asked again it is recorded where it went.
-    let _ = relocate(node, file).await;
-    let Some(marks) = relocate(node, file).await else { return false };
+    let Some(first) = relocate(node, file).await else { return false };
+    done.extend(first.done);
+    let Some(inventory) = relocate(node, file).await else { return false };
+    let Inventory { marks, pages, done: lately } = inventory;
+    done.extend(lately);
     // A transaction that ends unfinished is undone with what the log has of it and of the messages
-    // that it took: the file goes only when none can need it any more.
+    // that it took: the file goes only when none can need it any more, nor a page.
     if time::timeout(PATIENCE, transactions_ended(node)).await.is_err() {
         return false;
     }
@@ -126,11 +162,15 @@ async fn give_up_oldest(node: &Arc<Node>) -> bool {
         return false;
     }
     let log_from = Position::new(file + 1, 0);
-    let contents = Contents { log_from, topology_from, next_queue, topology, marks };
-    let store = Arc::clone(&node.store);
-    match tokio::task::spawn_blocking(move || store.checkpoint(&contents)).await {
-        Ok(Ok(())) => true,
-        Ok(Err(error)) => {
+    let next_segment = node.store.pager().pages().next_number();
+    let contents =
+        Contents { log_from, topology_from, next_queue, topology, marks, pages, next_segment };
+    let (store, freed) = (Arc::clone(&node.store), std::mem::take(done));
+    let checkpoint = move || (store.checkpoint(&contents, &freed), freed);
+    match tokio::task::spawn_blocking(checkpoint).await {
+        Ok((Ok(()), _)) => true,
+        Ok((Err(error), freed)) => {
+            *done = freed;
             tracing::error!(%error, "the snapshot could not be written, the log grows meanwhile");
             time::sleep(AFTER_FAILURE).await;
             false
@@ -147,20 +187,23 @@ async fn transactions_ended(node: &Node) {
     }
 }
 
-/// Has every shard record again what is only in `file` of the log or before. Returns how far the
-/// queues have come; none if a shard is gone, which takes the process with it.
-async fn relocate(node: &Node, file: u32) -> Option<Vec<(QueueId, Mark)>> {
+/// Has every shard record again what is only in `file` of the log or before. Returns what all of them
+/// have for the snapshot; none if a shard is gone, which takes the process with it.
+async fn relocate(node: &Node, file: u32) -> Option<Inventory> {
     let ask = |shard: &Sender<Work>| {
-        let (answer, marks) = oneshot::channel();
+        let (answer, inventory) = oneshot::channel();
         shard.send(Work::Relocate { file, answer });
-        marks
+        inventory
     };
     let answers: Vec<_> = node.shards.iter().map(ask).collect();
-    let mut marks = Vec::new();
+    let mut all = Inventory::default();
     for answer in answers {
-        marks.extend(answer.await.ok()?);
+        let Inventory { marks, pages, done } = answer.await.ok()?;
+        all.marks.extend(marks);
+        all.pages.extend(pages);
+        all.done.extend(done);
     }
-    Some(marks)
+    Some(all)
 }
 
 #[cfg(test)]

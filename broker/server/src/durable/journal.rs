@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use broker_core::id::QueueId;
-use broker_core::queue::{Changes, Entered, KnownKey};
+use broker_core::queue::{Changes, Entered, KnownKey, Page, PageNumber};
 use broker_storage::batch::Batch;
 use broker_storage::fs::real::RealFs;
 use broker_storage::log::Log;
+use broker_storage::pages::page::PageRef;
 use broker_storage::position::Position;
+use bytes::Bytes;
 
 use crate::durable::key_record;
 use crate::durable::message_record;
+use crate::durable::page_record::SavedPage;
 use crate::durable::transaction_record::Part;
 
 /// From this many bytes on a batch is handed over though more may come; earlier where log files are
@@ -100,6 +103,18 @@ impl Journal {
     pub(crate) fn publish(&mut self, queue: QueueId, entered: &Entered) {
         message_record::push_publish(&mut self.batch, queue, entered);
         self.commit_if_full();
+    }
+
+    /// Messages are in a page that is safe, and need not be anywhere else.
+    pub(crate) fn page(
+        &mut self,
+        (queue, number): (QueueId, PageNumber),
+        place: PageRef,
+        page: &Page,
+    ) {
+        SavedPage::write((queue, number), place, page, |record| {
+            self.batch.push(record, &[], &Bytes::new());
+        });
     }
 
     fn commit_if_full(&mut self) {

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use broker_core::id::{MessageId, QueueId};
-use broker_core::queue::{Entered, KnownKey, Pages, Queue, Remembered, Settings};
+use broker_core::queue::{Entered, KnownKey, PageNumber, Pages, Queue, Remembered, Settings};
 use broker_core::topology::{Command, Outcome, Routes, Topology};
+use broker_storage::pages::page::PageRef;
 use broker_storage::position::Position;
 use broker_storage::record::Record;
 use hashbrown::{HashMap, HashSet};
@@ -16,10 +17,12 @@ use hashbrown::{HashMap, HashSet};
 use crate::durable::contents::{Contents, Mark};
 use crate::durable::key_record::{self, KEYS};
 use crate::durable::message_record::{self, PROGRESS, PUBLISH, PURGE, TOPOLOGY};
+use crate::durable::page_record::{PAGE, SavedPage};
 use crate::durable::recovered_keys::RecoveredKeys;
 use crate::durable::topology_record;
 use crate::durable::transaction_record::{self, PART, Part, UNDONE};
-use crate::durable::undo::{Steps, Undo};
+use crate::durable::undo::{Gone, Steps, Undo};
+use crate::shard::slot::Slot;
 use crate::shard::whereabouts::Whereabouts;
 
 /// The state of a node, while it is being found out and when it is.
@@ -30,6 +33,8 @@ pub(crate) struct Recovered {
     pub(crate) queues: HashMap<QueueId, RecoveredQueue>,
     /// Records that made no sense: of a newer version, or never written by this program.
     pub(crate) unknown: u64,
+    /// The number of the next segment of pages, or a smaller one.
+    pub(crate) next_segment: u32,
     topology_from: Position,
     undo: Undo,
 }
@@ -42,6 +47,11 @@ pub(crate) struct RecoveredQueue {
     /// With the log file that each was found in.
     pub(crate) messages: BTreeMap<MessageId, (Entered, u32)>,
     pub(crate) keys: RecoveredKeys,
+    /// Messages that are in pages, and nowhere else. Until the end of the log also pages of which
+    /// nothing is left: a transaction may yet be undone.
+    pub(crate) pages: Pages,
+    /// Where the pages lie.
+    pub(crate) places: BTreeMap<PageNumber, PageRef>,
 }
 
 // === impl Recovered ===
@@ -54,6 +64,7 @@ impl Recovered {
             next_queue: contents.next_queue.max(1),
             queues: HashMap::new(),
             unknown: 0,
+            next_segment: contents.next_segment,
             topology_from: contents.topology_from,
             undo: Undo::default(),
         };
@@ -65,6 +76,7 @@ impl Recovered {
                 queue.mark = mark;
             }
         }
+        contents.pages.into_iter().for_each(|page| recovered.page(page));
         recovered
     }
 
@@ -74,6 +86,7 @@ impl Recovered {
             TOPOLOGY if position < self.topology_from => Some(()),
             TOPOLOGY => topology_record::decode(record.body).map(|command| self.change(command)),
             PURGE => self.purge(record),
+            PAGE => SavedPage::decode(record).map(|page| self.page(page)),
             PART => self.part(position.file(), record),
             UNDONE => transaction_record::decode_undone(record).map(|ids| self.undo(&ids)),
             _ => self.message(position.file(), record, &mut Steps::default()),
@@ -132,13 +145,18 @@ impl Recovered {
         let (entered, gone): (Vec<_>, Vec<_>) =
             steps.into_iter().map(|steps| (steps.entered, steps.gone)).unzip();
         for (queue, message) in gone.into_iter().flatten() {
-            if let Some(queue) = self.queues.get_mut(&queue) {
-                queue.messages.insert(message.0.id, message);
+            let Some(queue) = self.queues.get_mut(&queue) else { continue };
+            match message {
+                Gone::Message(entered, file) => {
+                    queue.messages.insert(entered.id, (entered, file));
+                }
+                Gone::InPage(page, id) => queue.pages.revive(page, id),
             }
         }
         for (queue, id) in entered.into_iter().flatten() {
             if let Some(queue) = self.queues.get_mut(&queue) {
                 queue.messages.remove(&id);
+                queue.pages.forget(id);
             }
         }
     }
@@ -198,12 +216,14 @@ impl Recovered {
         let number = QueueId(record.group);
         if let Some(queue) = self.queues.get_mut(&number) {
             let id = MessageId(record.index);
-            let entered = message_record::decode_publish(record)?;
             let keys = message_record::decode_publish_keys(record)?;
             if queue.add_keys(file, keys) {
                 steps.keyed.push((number, id));
             }
-            queue.messages.insert(id, (entered, file));
+            if queue.pages.find(id).is_none() {
+                let entered = message_record::decode_publish(record)?;
+                queue.messages.insert(id, (entered, file));
+            }
             queue.mark.last = queue.mark.last.max(id);
             steps.entered.push((number, id));
         }
@@ -226,8 +246,8 @@ impl Recovered {
         let number = QueueId(record.group);
         if let Some(queue) = self.queues.get_mut(&number) {
             queue.mark.delivered = queue.mark.delivered.max(delivered);
-            let removed = gone.filter_map(|id| queue.messages.remove(&id));
-            steps.gone.extend(removed.map(|message| (number, message)));
+            let removed = gone.filter_map(|id| queue.remove(id));
+            steps.gone.extend(removed.map(|gone| (number, gone)));
         }
         Some(())
     }
@@ -237,9 +257,35 @@ impl Recovered {
         if let Some(queue) = self.queues.get_mut(&QueueId(record.group)) {
             let later = queue.messages.split_off(&MessageId(up_to.0.saturating_add(1)));
             let mut purged = std::mem::replace(&mut queue.messages, later);
-            queue.messages.extend(survivors.filter_map(|id| purged.remove_entry(&id)));
+            let survivors: Vec<_> = survivors.collect();
+            queue.messages.extend(survivors.iter().filter_map(|id| purged.remove_entry(id)));
+            queue.pages.purge(up_to, &survivors);
         }
         Some(())
+    }
+
+    /// Messages are in a page, and nowhere else.
+    fn page(&mut self, saved: SavedPage) {
+        let SavedPage { queue, number, place, page } = saved;
+        self.next_segment = self.next_segment.max(place.segment + 1);
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            for id in page.alive.iter() {
+                queue.messages.remove(&id);
+            }
+            queue.mark.last = queue.mark.last.max(page.last);
+            queue.pages.insert(number, page);
+            queue.places.insert(number, place);
+        }
+    }
+
+    /// Forgets the pages of which nothing is left, once the log is read to its end. The others.
+    pub(crate) fn settle_pages(&mut self) -> Vec<PageRef> {
+        for queue in self.queues.values_mut() {
+            for number in queue.pages.remove_done() {
+                queue.places.remove(&number);
+            }
+        }
+        self.queues.values().flat_map(|queue| queue.places.values().copied()).collect()
     }
 }
 
@@ -247,8 +293,21 @@ impl Recovered {
 
 impl RecoveredQueue {
     fn new(settings: Arc<Settings>) -> Self {
-        let (mark, messages, keys) = Default::default();
-        Self { settings, mark, messages, keys }
+        let (mark, messages, keys, pages, places) = Default::default();
+        Self { settings, mark, messages, keys, pages, places }
+    }
+
+    /// How many messages are in it.
+    pub(crate) fn len(&self) -> u64 {
+        let paged: u64 = self.pages.iter().map(|(_, page)| page.alive.len()).sum();
+        self.messages.len() as u64 + paged
+    }
+
+    fn remove(&mut self, id: MessageId) -> Option<Gone> {
+        match self.messages.remove(&id) {
+            Some((entered, file)) => Some(Gone::Message(entered, file)),
+            None => self.pages.forget(id).map(|page| Gone::InPage(page, id)),
+        }
     }
 
     /// Takes up keys that were found in `file`; whether there were any.
@@ -263,8 +322,8 @@ impl RecoveredQueue {
         true
     }
 
-    /// The queue as it was, and where in the log its messages and its keys are.
-    pub(crate) fn into_queue(self) -> (Queue, Whereabouts, Whereabouts) {
+    /// The queue on its shard.
+    pub(crate) fn into_slot(self) -> Slot {
         let Mark { last, delivered } = self.mark;
         let mut whereabouts = Whereabouts::default();
         for (id, (_, file)) in &self.messages {
@@ -272,9 +331,9 @@ impl RecoveredQueue {
         }
         let messages = self.messages.into_values().map(|(entered, _)| entered).collect();
         let (keys, keys_at) = self.keys.finish();
-        let pages = Pages::default();
-        let remembered = Remembered { last, delivered, messages, pages, keys };
-        (Queue::restore(self.settings, remembered), whereabouts, keys_at)
+        let remembered = Remembered { last, delivered, messages, pages: self.pages, keys };
+        let queue = Queue::restore(self.settings, remembered);
+        Slot::new(queue, whereabouts, keys_at).with_pages(self.places)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What it takes to undo a transaction, while it is not known whether the log has all of it.
 
 use broker_core::id::{MessageId, QueueId};
-use broker_core::queue::Entered;
+use broker_core::queue::{Entered, PageNumber};
 use hashbrown::HashMap;
 
 use crate::durable::transaction_record::Part;
@@ -13,8 +13,17 @@ pub(crate) struct Steps {
     pub(crate) entered: Vec<(QueueId, MessageId)>,
     /// Messages that came with keys.
     pub(crate) keyed: Vec<(QueueId, MessageId)>,
-    /// Messages that went, with the log file that each was found in.
-    pub(crate) gone: Vec<(QueueId, (Entered, u32))>,
+    /// Messages that went.
+    pub(crate) gone: Vec<(QueueId, Gone)>,
+}
+
+/// A message that went, and from where.
+#[derive(Debug)]
+pub(crate) enum Gone {
+    /// From memory; with the log file that it was found in.
+    Message(Entered, u32),
+    /// From a page.
+    InPage(PageNumber, MessageId),
 }
 
 /// The transactions that are not whole yet.

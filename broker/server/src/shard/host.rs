@@ -3,9 +3,11 @@
 //! One task a shard. It takes everything that is in the mailbox, applies it, and only then sends what
 //! came of it: one event a connection for deliveries, one for settled publishes.
 
+mod paging;
+mod waiting;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use broker_core::id::{ConsumerId, QueueId};
 use broker_core::message::Message;
@@ -18,13 +20,15 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::durable::Progress;
-use crate::durable::contents::Mark;
+use crate::durable::contents::Inventory;
 use crate::durable::journal::Journal;
 use crate::durable::replay::RecoveredQueue;
 use crate::link::{Event, Link, Reply, Settled};
 use crate::mailbox::Receiver;
 use crate::node::Node;
 use crate::shard::deadlines::Deadlines;
+use crate::shard::host::paging::Paging;
+use crate::shard::host::waiting::{news, wait_until};
 use crate::shard::outbox::Outboxes;
 use crate::shard::promises::{Promise, Promises};
 use crate::shard::slot::Slot;
@@ -57,6 +61,7 @@ pub(crate) struct Host {
     changes: Changes,
     now: Timestamp,
     tally: Tally,
+    paging: Paging,
 }
 
 /// Milliseconds between looks at held messages that keep read buffers alive.
@@ -110,10 +115,10 @@ impl Host {
             changes: Changes::default(),
             now: clock::now(),
             tally: Tally::default(),
+            paging: Paging::default(),
         };
         for (id, queue) in recovered {
-            let (queue, whereabouts, keys_at) = queue.into_queue();
-            host.queues.insert(id, Slot::new(queue, whereabouts, keys_at));
+            host.queues.insert(id, queue.into_slot());
             host.account(id);
         }
         host
@@ -170,7 +175,11 @@ impl Host {
                 // As above.
                 let _ = answer.send(weight);
             }
+            Work::PageOut => self.page_out_everywhere(),
+            Work::PageWritten { queue, page, place } => self.page_written(queue, page, place),
+            Work::PageRead { queue, page, messages } => self.page_read(queue, page, messages),
             Work::Farewell(link) => {
+                self.paging.forget(&link);
                 self.outboxes.send();
                 link.send(Event::Farewell);
             }
@@ -203,6 +212,9 @@ impl Host {
                 self.note_uncertain(id, before, transaction);
             }
             self.carry_out(id, None);
+            if run.messages > 0 {
+                self.page_out(id);
+            }
             if !self.owe(id, batch.link.as_ref(), &run) {
                 settled.messages += run.messages;
                 settled.bytes += run.bytes;
@@ -321,6 +333,9 @@ impl Host {
                     self.gone(id, reason);
                     self.promise(asker, Reply::Deleted(messages));
                 }
+                Effect::PageOut { page, messages } => self.write_page(id, page, messages),
+                Effect::PageIn { page } => self.read_page(id, page),
+                Effect::PageDone { page } => self.page_done(id, page),
                 answer => self.answer(id, answer, asker),
             }
         }
@@ -344,6 +359,7 @@ impl Host {
             }
             Effect::Refused(refusal) => reply(asker, Reply::Refused(refusal)),
             Effect::GotNothing => reply(asker, Reply::GotNothing),
+            Effect::NotYet { no_ack } => self.paging.park(queue, asker, no_ack),
             Effect::Purged { messages } => self.promise(asker, Reply::Purged(messages)),
             Effect::Got { id, redelivered, message, remaining } => {
                 self.tally.delivered += 1;
@@ -361,15 +377,14 @@ impl Host {
         }
     }
 
-    /// Records again what is only in `file` of the log or before, and tells how far each durable
-    /// queue has come.
-    fn relocate(&mut self, file: u32) -> Vec<(QueueId, Mark)> {
-        let journal = &mut self.journal;
-        let slots = self.queues.iter_mut();
-        let marks = slots.filter_map(|(id, slot)| Some((*id, slot.relocate(*id, file, journal)?)));
-        let marks = marks.collect();
+    /// Records again what is only in `file` of the log or before, and tells what the snapshot needs.
+    fn relocate(&mut self, file: u32) -> Inventory {
+        let mut inventory = Inventory { done: self.paging.take_done(), ..Inventory::default() };
+        for (id, slot) in &mut self.queues {
+            slot.relocate(*id, file, &mut self.journal, &mut inventory);
+        }
         self.journal.commit();
-        marks
+        inventory
     }
 
     /// Answers once what was recorded so far survives a crash.
@@ -384,6 +399,7 @@ impl Host {
         let Some(mut slot) = self.queues.remove(&id) else { return };
         slot.give_all_back();
         self.tally.bytes += slot.take_change();
+        self.pages_gone(&slot);
         self.deadlines.set(id, None);
         let settings = slot.queue.settings();
         tracing::debug!(vhost = %settings.vhost, queue = %settings.name, ?reason, "queue deleted");
@@ -458,30 +474,6 @@ impl Host {
         metrics.duplicates.inc_by(duplicates);
         if let Some(blocked) = self.node.memory.change(bytes) {
             self.node.block_publishers(blocked);
-        }
-    }
-}
-
-/// Waits until the log is durable further than it was.
-async fn news(progress: &mut Option<watch::Receiver<Progress>>) {
-    match progress {
-        None => std::future::pending().await,
-        Some(receiver) => {
-            if receiver.changed().await.is_err() {
-                *progress = None;
-            }
-        }
-    }
-}
-
-/// Waits until then; for ever without a deadline. May be dropped and called again.
-async fn wait_until(deadline: Option<Timestamp>) {
-    match deadline {
-        None => std::future::pending().await,
-        Some(deadline) => {
-            // Never less than a millisecond, so that a deadline that does not move cannot spin.
-            let wait = deadline.since(clock::now()).max(1);
-            tokio::time::sleep(Duration::from_millis(wait)).await;
         }
     }
 }

@@ -1,14 +1,16 @@
 //! A queue on its shard, with what the shard keeps beside it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use broker_core::dedup::BYTES_PER_KEY;
 use broker_core::id::QueueId;
-use broker_core::queue::{Changes, Counts, Queue};
+use broker_core::queue::{Changes, Counts, PageNumber, PageSize, Queue};
 use broker_core::time::Timestamp;
+use broker_storage::pages::page::PageRef;
 
-use crate::durable::contents::Mark;
+use crate::durable::contents::{Inventory, Mark};
 use crate::durable::journal::Journal;
+use crate::durable::page_record::SavedPage;
 use crate::link::{Event, Link, Settled};
 use crate::node::Node;
 use crate::shard::whereabouts::Whereabouts;
@@ -40,7 +42,25 @@ pub(crate) struct Slot {
     whereabouts: Whereabouts,
     /// The same for the keys of messages that came before.
     keys_at: Whereabouts,
+    /// Where its pages lie.
+    pub(crate) pages: BTreeMap<PageNumber, Place>,
 }
+
+/// Where a page lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) at: PageRef,
+    /// Whether the log or a snapshot may name it.
+    pub(crate) is_recorded: bool,
+}
+
+/// How large pages are, and how many times the page watermark has to be in use for it. Small ones are for
+/// a node with very many queues, none of which is long.
+const PAGE_SIZES: [(u64, PageSize); 3] = [
+    (1, PageSize { messages: 2_048, bytes: 256 << 10 }),
+    (2, PageSize { messages: 256, bytes: 32 << 10 }),
+    (4, PageSize { messages: 32, bytes: 4 << 10 }),
+];
 
 /// Budget of a publisher that is given back once so many messages were delivered, or it is time.
 #[derive(Debug)]
@@ -57,8 +77,25 @@ struct Owed {
 impl Slot {
     /// With a queue whose messages and keys are recorded as told.
     pub(crate) fn new(queue: Queue, whereabouts: Whereabouts, keys_at: Whereabouts) -> Self {
-        let owed = VecDeque::new();
-        Self { queue, bytes: 0, delivered: 0, owed, swept: false, whereabouts, keys_at }
+        let (owed, pages) = Default::default();
+        Self { queue, bytes: 0, delivered: 0, owed, swept: false, whereabouts, keys_at, pages }
+    }
+
+    /// As [`Slot::new`], with pages that the log or a snapshot may name.
+    pub(crate) fn with_pages(mut self, places: BTreeMap<PageNumber, PageRef>) -> Self {
+        let recorded = |(number, at)| (number, Place { at, is_recorded: true });
+        self.pages = places.into_iter().map(recorded).collect();
+        self
+    }
+
+    /// The pages that the queue should make under this pressure: the largest of which it has several.
+    pub(crate) fn page_size(&self, pressure: u64) -> Option<PageSize> {
+        let Counts { retained_bytes, here, .. } = self.queue.counts();
+        let fits = |size: &PageSize| {
+            retained_bytes >= 3 * size.bytes as u64 || here >= 3 * size.messages as u64
+        };
+        let sizes = PAGE_SIZES.iter().filter(|(least, _)| *least <= pressure);
+        sizes.map(|(_, size)| *size).find(fits)
     }
 
     /// Hands what has changed in the queue to the log. `changes` is empty before and after.
@@ -76,16 +113,17 @@ impl Slot {
         changes.clear();
     }
 
-    /// Records again what is only in `file` of the log or before; says how far the queue has come,
-    /// if that is to be remembered.
+    /// Records again what is only in `file` of the log or before, and tells what is to be remembered of
+    /// the queue.
     pub(crate) fn relocate(
         &mut self,
         id: QueueId,
         file: u32,
         journal: &mut Journal,
-    ) -> Option<Mark> {
+        inventory: &mut Inventory,
+    ) {
         if !self.queue.settings().durable {
-            return None;
+            return;
         }
         let moved_to = journal.file();
         if let Some(mut census) = self.whereabouts.census(file) {
@@ -103,7 +141,12 @@ impl Slot {
             journal.keys(id, &keys);
         }
         let (last, delivered) = self.queue.marks();
-        Some(Mark { last, delivered })
+        inventory.marks.push((id, Mark { last, delivered }));
+        let lasting = self.queue.pages().filter(|(_, page)| page.is_lasting());
+        inventory.pages.extend(lasting.filter_map(|(number, page)| {
+            let place = self.pages.get(&number)?.at;
+            Some(SavedPage { queue: id, number, place, page: page.clone() })
+        }));
     }
 
     /// Bytes, about, that [`Slot::relocate`] would record again.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use broker_core::dedup::Key;
 use broker_core::id::{MessageId, QueueId};
 use broker_core::message::Message;
-use broker_core::queue::{Command, Counts, Once, Settings};
+use broker_core::queue::{Command, Counts, Once, PageNumber, Paged, Settings};
 use broker_session::PublishId;
+use broker_storage::Error;
+use broker_storage::pages::page::PageRef;
 use broker_storage::position::Position;
 use tokio::sync::oneshot;
 
-use crate::durable::contents::Mark;
+use crate::durable::contents::Inventory;
 use crate::durable::transaction_record::Part;
 use crate::link::Link;
 use crate::shard::promises::Landing;
@@ -27,9 +29,15 @@ pub(crate) enum Work {
     Ask { link: Link, queue: QueueId, question: Question },
     /// The copies of a dead message are safe: the original may be forgotten.
     Landed { queue: QueueId, id: MessageId },
-    /// Record again what is only recorded in this log file or before; answered with how far each
-    /// durable queue has come, once that is in line for the log.
-    Relocate { file: u32, answer: oneshot::Sender<Vec<(QueueId, Mark)>> },
+    /// Record again what is only recorded in this log file or before; answered with what this shard
+    /// has for the snapshot, once what led to it is in line for the log.
+    Relocate { file: u32, answer: oneshot::Sender<Inventory> },
+    /// Memory is short: let messages leave.
+    PageOut,
+    /// A page that a queue asked for is written and safe, and where; none if it cannot be written.
+    PageWritten { queue: QueueId, page: PageNumber, place: Option<PageRef> },
+    /// What was read from a page.
+    PageRead { queue: QueueId, page: PageNumber, messages: Result<Vec<Paged>, Error> },
     /// How many bytes of messages are only recorded in this log file or before?
     Weigh { file: u32, answer: oneshot::Sender<u64> },
     /// These queues have left the topology: delete them.

@@ -180,7 +180,7 @@ impl Scene {
                         let before = by_level.insert(level, id);
                         assert!(before < Some(id), "{before:?}, then {id:?}");
                     }
-                    Some(Effect::NotYet) | None => {}
+                    Some(Effect::NotYet { .. }) | None => {}
                     other => panic!("{other:?}"),
                 }
             }

@@ -1,5 +1,7 @@
 //! Transactions whose parts are lost from the end: whole or absent, and for good.
 
+mod paged;
+
 use broker_core::id::MessageId;
 use broker_core::topology::DeclareQueue;
 use broker_core::{message::Message, name::Name, time::Timestamp};
@@ -97,7 +99,7 @@ impl Writer {
     }
 }
 
-fn replay(log: &[Vec<u8>]) -> (Recovered, Vec<u64>) {
+fn empty() -> Recovered {
     let mut recovered = Recovered::from_snapshot(Contents::default());
     recovered.change(Command::CreateVhost { vhost: "/".into() });
     for id in 1..=QUEUES {
@@ -118,6 +120,10 @@ fn replay(log: &[Vec<u8>]) -> (Recovered, Vec<u64>) {
         assert!(topology_record::encode(&Command::DeclareQueue(queue), &mut body));
         recovered.change(topology_record::decode(&body).unwrap());
     }
+    recovered
+}
+
+fn feed(recovered: &mut Recovered, log: &[Vec<u8>]) {
     for bytes in log {
         let mut rest = &bytes[..];
         while !rest.is_empty() {
@@ -127,6 +133,11 @@ fn replay(log: &[Vec<u8>]) -> (Recovered, Vec<u64>) {
         }
     }
     assert_eq!(recovered.unknown, 0);
+}
+
+fn replay(log: &[Vec<u8>]) -> (Recovered, Vec<u64>) {
+    let mut recovered = empty();
+    feed(&mut recovered, log);
     let undone = recovered.undo_unfinished(1);
     (recovered, undone)
 }
@@ -219,7 +230,7 @@ fn keys_stand_or_fall_with_their_transaction() {
     let log = [keyed(1), first, alone(&[1, 2, 3]), second];
     for (kept, expected) in [(4, vec![1, 2, 3]), (3, vec![1]), (1, vec![1])] {
         let (mut recovered, _) = replay(&log[..kept]);
-        let (queue, ..) = recovered.queues.remove(&QueueId(1)).unwrap().into_queue();
+        let queue = recovered.queues.remove(&QueueId(1)).unwrap().into_slot().queue;
         let known: Vec<_> = queue.known_keys().map(|key| key.id.0).collect();
         assert_eq!(known, expected, "{kept} records");
         assert_eq!(queue.marks().0.0, if kept == 1 { 1 } else { 3 }, "no number is given again");

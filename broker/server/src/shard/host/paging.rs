@@ -1,0 +1,185 @@
+//! Messages of this shard's queues on their way to pages and back.
+//!
+//! A queue is asked for pages when it has become longer and the node has more in memory than it
+//! should, and again about once a second, for queues that are long and to which nothing comes.
+
+use std::sync::atomic::Ordering;
+
+use broker_core::id::QueueId;
+use broker_core::queue::{Command, PageNumber, Paged};
+use broker_core::time::Timestamp;
+use broker_storage::Error;
+use broker_storage::pages::page::PageRef;
+
+use crate::durable::pager::{self, Order};
+use crate::link::Link;
+use crate::shard::host::Host;
+use crate::shard::slot::{Place, Slot};
+use crate::shard::work::{Question, Work};
+
+/// Pages that a queue makes at once, at most.
+const AT_ONCE: usize = 8;
+
+/// Milliseconds until the next page is tried when one could not be written.
+const AFTER_FAILURE: u64 = 1_000;
+
+/// What a shard keeps for its queues' pages.
+#[derive(Debug, Default)]
+pub(super) struct Paging {
+    /// Who waits for the first message of a queue, which is being read. One a connection at most.
+    parked: Vec<Parked>,
+    /// Pages of which nothing is left, and that the log or a snapshot may name.
+    done: Vec<PageRef>,
+    /// No page is made before.
+    after: Timestamp,
+}
+
+#[derive(Debug)]
+struct Parked {
+    queue: QueueId,
+    link: Link,
+    no_ack: bool,
+}
+
+// === impl Paging ===
+
+impl Paging {
+    /// Lets `asker` wait for the first message of a queue.
+    pub(super) fn park(&mut self, queue: QueueId, asker: Option<&Link>, no_ack: bool) {
+        if let Some(link) = asker {
+            self.parked.push(Parked { queue, link: link.clone(), no_ack });
+        }
+    }
+
+    /// A connection has ended, and waits for nothing.
+    pub(super) fn forget(&mut self, link: &Link) {
+        self.parked.retain(|parked| parked.link.connection() != link.connection());
+    }
+
+    /// The pages of which nothing is left.
+    pub(super) fn take_done(&mut self) -> Vec<PageRef> {
+        std::mem::take(&mut self.done)
+    }
+}
+
+// === impl Host ===
+
+impl Host {
+    /// Lets messages of a queue leave, if memory is short and it has many.
+    pub(super) fn page_out(&mut self, id: QueueId) {
+        let pressure = self.node.memory.pressure();
+        if pressure == 0 || self.paging.after > self.now || self.is_disk_busy() {
+            return;
+        }
+        let Some(slot) = self.queues.get_mut(&id) else { return };
+        let Some(size) = slot.page_size(pressure) else { return };
+        slot.queue.page_out(size, AT_ONCE, &mut self.effects);
+        if !self.effects.is_empty() {
+            self.carry_out(id, None);
+        }
+    }
+
+    /// Whether pages should wait: enough are in line, or what is left of the disk is for the log.
+    fn is_disk_busy(&self) -> bool {
+        let store = &self.node.store;
+        store.pager().is_busy() || store.disk_low.load(Ordering::Relaxed)
+    }
+
+    /// Lets messages of all queues leave.
+    pub(super) fn page_out_everywhere(&mut self) {
+        let pressure = self.node.memory.pressure();
+        let long = self.queues.iter().filter(|(_, slot)| slot.page_size(pressure).is_some());
+        let long: Vec<_> = long.map(|(id, _)| *id).collect();
+        for id in long {
+            self.page_out(id);
+        }
+    }
+
+    pub(super) fn write_page(&self, queue: QueueId, page: PageNumber, messages: Vec<Paged>) {
+        let owner = self.node.shards[self.node.shard_of(queue)].clone();
+        self.node.store.pager().write(Order { queue, page, messages, owner });
+    }
+
+    /// A page is safe, or could not be written.
+    pub(super) fn page_written(&mut self, id: QueueId, page: PageNumber, place: Option<PageRef>) {
+        let slot = self.queues.get_mut(&id);
+        let Some(at) = place else {
+            self.paging.after = self.now.after(AFTER_FAILURE);
+            return slot.map_or((), |slot| slot.queue.page_failed(page));
+        };
+        let pages = self.node.store.pager().pages();
+        let Some(Slot { queue, pages: places, .. }) = slot else { return pages.free(at) };
+        let Some(made) = queue.paged_out(page) else { return pages.free(at) };
+        let is_recorded = made.is_lasting();
+        if is_recorded {
+            self.journal.page((id, page), at, made);
+        }
+        places.insert(page, Place { at, is_recorded });
+        self.account(id);
+        self.page_out(id);
+    }
+
+    pub(super) fn read_page(&self, queue: QueueId, page: PageNumber) {
+        let owner = self.node.shards[self.node.shard_of(queue)].clone();
+        let place = self.queues.get(&queue).and_then(|slot| slot.pages.get(&page));
+        let Some(at) = place.map(|place| place.at) else { return };
+        let pages = self.node.store.pager().pages().clone();
+        tokio::task::spawn_blocking(move || {
+            let messages = pager::read(&pages, at);
+            owner.send(Work::PageRead { queue, page, messages });
+        });
+    }
+
+    /// A page was read, or cannot be.
+    pub(super) fn page_read(
+        &mut self,
+        id: QueueId,
+        page: PageNumber,
+        messages: Result<Vec<Paged>, Error>,
+    ) {
+        if let Some(slot) = self.queues.get_mut(&id) {
+            let (now, effects) = (self.now, &mut self.effects);
+            let (lost, error) = match messages {
+                Ok(messages) => (slot.queue.paged_in(page, messages, now, effects), None),
+                Err(error) => (slot.queue.page_lost(page, now, effects), Some(error)),
+            };
+            if lost > 0 {
+                let settings = slot.queue.settings();
+                let (vhost, queue) = (&settings.vhost, &settings.name);
+                let error = error.map(tracing::field::display);
+                tracing::error!(%vhost, %queue, lost, error, "messages in a page cannot be read");
+            }
+            self.carry_out(id, None);
+        }
+        let parked = self.paging.parked.extract_if(.., |parked| parked.queue == id);
+        for Parked { link, no_ack, .. } in parked.collect::<Vec<_>>() {
+            self.ask(&link, id, Question::Command(Command::Get { no_ack }));
+        }
+    }
+
+    /// Nothing of a page is needed any more.
+    pub(super) fn page_done(&mut self, id: QueueId, page: PageNumber) {
+        let place = self.queues.get_mut(&id).and_then(|slot| slot.pages.remove(&page));
+        if let Some(place) = place {
+            self.free(place);
+        }
+    }
+
+    /// A queue is no more, nor needs its pages.
+    pub(super) fn pages_gone(&mut self, slot: &Slot) {
+        for place in slot.pages.values() {
+            self.free(*place);
+        }
+    }
+
+    /// What the log or a snapshot may name must stay until neither does.
+    fn free(&mut self, Place { at, is_recorded }: Place) {
+        let pager = self.node.store.pager();
+        if is_recorded {
+            pager.note_dead(at);
+            self.paging.done.push(at);
+        } else {
+            pager.pages().free(at);
+        }
+    }
+}
