@@ -155,9 +155,14 @@ impl Broker {
     }
 
     fn receive(&mut self) {
-        let mut requests = Vec::new();
-        self.connection.receive(&mut self.input, self.now, &mut requests);
-        self.take(requests);
+        loop {
+            let mut requests = Vec::new();
+            self.connection.receive(&mut self.input, self.now, &mut requests);
+            self.take(requests);
+            if !self.connection.is_paused() {
+                return;
+            }
+        }
     }
 
     fn take(&mut self, requests: Vec<Request>) {

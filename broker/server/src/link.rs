@@ -70,6 +70,8 @@ pub(crate) enum Reply {
     Counts(Counts),
     /// To `Subscribe`.
     Subscribed { timeout: Option<u64> },
+    /// To `Unsubscribe`: all deliveries there were came before it.
+    Unsubscribed,
     /// To `Get`.
     Got { id: MessageId, redelivered: bool, message: Message, remaining: u64, timeout: Option<u64> },
     /// To `Get`, on an empty queue.

@@ -41,6 +41,8 @@ pub(crate) struct Channel {
     pub(crate) transaction: Option<Box<Transaction>>,
     /// What was delivered and not acknowledged.
     pub(crate) unacked: Unacked,
+    /// How many of those, in a transaction or not, the client fetched.
+    pub(crate) got: usize,
     /// How long that may stay so, where it is limited.
     pub(crate) timeouts: Option<Box<Timeouts>>,
     /// The prefetch of consumers to come; 0 is no limit.
@@ -69,6 +71,7 @@ impl Channel {
             transaction: None,
             unacked: Unacked::default(),
             timeouts: None,
+            got: 0,
             prefetch: 0,
             shared_prefetch: 0,
             held: VecDeque::new(),
@@ -88,6 +91,12 @@ impl Channel {
         }
     }
 
+    /// Whether a consumer that need not acknowledge keeps to the shared prefetch all the same, as in
+    /// RabbitMQ: it counts nothing itself, but waits while the others have used it up.
+    pub(crate) fn limits(&self, no_ack: bool) -> bool {
+        no_ack && self.shared_prefetch > 0
+    }
+
     /// Whether the shared prefetch lets another delivery out.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
@@ -96,6 +105,6 @@ impl Channel {
         }
         // What is acknowledged in a transaction is with the client until the commit.
         let uncommitted = self.transaction.as_ref().map_or(0, |tx| tx.settlements.len());
-        self.unacked.len() + uncommitted < self.shared_prefetch as usize
+        self.unacked.len() + uncommitted - self.got < self.shared_prefetch as usize
     }
 }

@@ -120,6 +120,10 @@ pub struct Connection {
     awaited: Option<Awaited>,
     /// Whole frames that were read and not looked at.
     unread: Bytes,
+    /// Whether the first of those waits for the requests before it to be carried out.
+    paused: bool,
+    /// Consumers to be told that their queue has gone, once the client's deletion is answered.
+    late_cancels: Vec<(u16, Box<str>)>,
     /// Acknowledgements gathered until the next request of another kind.
     settling: Vec<(QueueId, Outcome, Vec<MessageId>)>,
     output: Output,
@@ -162,6 +166,8 @@ impl Connection {
             confirming: Vec::new(),
             awaited: None,
             unread: Bytes::new(),
+            paused: false,
+            late_cancels: Vec::new(),
             settling: Vec::new(),
             output: Output::default(),
             times,
@@ -174,7 +180,8 @@ impl Connection {
     ///
     /// Whole frames are removed from the front of `input`; what is left is the beginning of a
     /// frame, or all that came while parked. What comes out is added to `requests`. Call it again,
-    /// perhaps with nothing new, after each [`Connection::answer`].
+    /// perhaps with nothing new, after each [`Connection::answer`], and once the requests are carried
+    /// out if it [is paused](Connection::is_paused).
     pub fn receive(&mut self, input: &mut BytesMut, now: Timestamp, requests: &mut Vec<Request>) {
         self.times.heard(now, input.len());
         if self.phase == Phase::Header && !self.protocol_header(input, requests) {
@@ -185,7 +192,7 @@ impl Connection {
             if self.phase == Phase::Closed {
                 input.clear();
             }
-            if self.is_parked() || input.is_empty() {
+            if self.is_parked() || self.paused || input.is_empty() {
                 break;
             }
             let (length, error) = frame::whole(input, self.limits.frame_max);
@@ -205,6 +212,11 @@ impl Connection {
     /// Whether input waits for an answer. Reading more from the socket is then of no use.
     pub fn is_parked(&self) -> bool {
         self.awaited.is_some()
+    }
+
+    /// Whether input goes on as soon as the requests so far are carried out.
+    pub fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Whether the connection is over. What is in the output should still be written.

@@ -69,16 +69,6 @@ impl Login {
         }
     }
 
-    /// New credentials of a user who is logged in; `None` if they are empty.
-    pub(crate) fn renewed(user: &str, secret: &[u8]) -> Option<Self> {
-        let password = Secret(secret.into());
-        (!secret.is_empty()).then(|| Self {
-            mechanism: Mechanism::Plain,
-            user: user.to_owned(),
-            password,
-        })
-    }
-
     /// RFC 4616: an identity to act for, which is ignored, the user and the password, with a zero before each of the last two.
     fn plain(response: &[u8]) -> Option<Self> {
         let mut parts = response.splitn(3, |octet| *octet == 0);

@@ -85,7 +85,15 @@ pub enum Request {
     /// Route a message. Answered by the `routed`, `settled`, `returned` and `refuse` methods of
     /// [`Connection`](crate::Connection); input does not wait for them.
     Publish(Publish),
-    /// End a subscription; what the consumer holds stays held. No answer.
+    /// End a subscription; what the consumer holds stays held. [`Answer::Done`], also when the queue
+    /// has gone, once all that was on its way to the consumer has come.
+    Cancel {
+        /// The queue.
+        queue: QueueId,
+        /// The consumer.
+        consumer: ConsumerId,
+    },
+    /// As [`Request::Cancel`], for a consumer that takes no more deliveries. No answer.
     Unsubscribe {
         /// The queue.
         queue: QueueId,

@@ -5,10 +5,13 @@
 //! round to a queue it died in before, with no rejection by a client on the way, would go round
 //! for ever: it is dropped.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use broker_protocol::table::{FieldTable, Value};
 
 use crate::message::Message;
-use crate::queue::ready::Entry;
+use crate::queue::ready::Entry as Dying;
 use crate::queue::settings::{DeadLetterTo, Settings};
 use crate::queue::{Effect, Queue};
 use crate::time::Timestamp;
@@ -48,7 +51,7 @@ impl Queue {
     /// Sends a message that was in the queue and has died on its way, if there is one.
     pub(super) fn bury(
         &mut self,
-        entry: &Entry,
+        entry: &Dying,
         reason: Reason,
         now: Timestamp,
         effects: &mut Vec<Effect>,
@@ -158,7 +161,7 @@ fn death(
 fn record(headers: &mut FieldTable, death: FieldTable, exchange: &str, queue: &str, reason: &str) {
     let ends = [("exchange", exchange), ("queue", queue), ("reason", reason)];
     let mut history = match headers.remove(DEATHS) {
-        Some(Value::Array(deaths)) => deaths,
+        Some(Value::Array(deaths)) => merged(deaths),
         _ => {
             for (name, value) in ends {
                 headers.insert(format!("x-first-death-{name}"), value);
@@ -181,6 +184,37 @@ fn record(headers: &mut FieldTable, death: FieldTable, exchange: &str, queue: &s
     for (name, value) in ends {
         headers.insert(format!("x-last-death-{name}"), value);
     }
+}
+
+/// A history as brokers before `count` wrote it, with an entry for each death: one for each queue and
+/// reason, with how many there were.
+fn merged(deaths: Vec<Value>) -> Vec<Value> {
+    let uncounted = |death: &Value| matches!(death, Value::Table(t) if t.get("count").is_none());
+    if !deaths.iter().any(uncounted) {
+        return deaths;
+    }
+    let mut places = BTreeMap::new();
+    let mut merged: Vec<(Value, i64)> = Vec::new();
+    for death in deaths {
+        let Value::Table(entry) = &death else { continue };
+        let key = |name| text(entry, name).unwrap_or_default().to_owned();
+        match places.entry((key("queue"), key("reason"))) {
+            Entry::Vacant(place) => {
+                place.insert(merged.len());
+                merged.push((death, 1));
+            }
+            Entry::Occupied(place) => merged[*place.get()].1 += 1,
+        }
+    }
+    let count = |(mut death, count): (Value, i64)| {
+        if let Value::Table(entry) = &mut death
+            && entry.get("count").is_none()
+        {
+            entry.insert("count", count);
+        }
+        death
+    };
+    merged.into_iter().map(count).collect()
 }
 
 fn counted(death: Value) -> Value {

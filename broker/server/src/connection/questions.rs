@@ -1,7 +1,7 @@
 //! Questions to a queue's shard, whose answer the session waits for.
 
 use broker_core::access::Right;
-use broker_core::id::QueueId;
+use broker_core::id::{ConsumerId, QueueId};
 use broker_core::name::Name;
 use broker_core::queue::Command;
 use broker_core::refusal::Refusal;
@@ -22,6 +22,7 @@ pub(super) enum Question {
     Purge,
     Get,
     Consume,
+    Cancel,
 }
 
 /// A question under way.
@@ -35,11 +36,11 @@ pub(super) struct Open {
 // === impl Question ===
 
 impl Question {
-    /// What a user must be permitted to ask it.
+    /// What a user must be permitted to ask it. Who consumes may always stop.
     fn right(self) -> Right {
         match self {
             Self::Declare | Self::Delete => Right::Configure,
-            Self::Purge | Self::Get | Self::Consume => Right::Read,
+            Self::Purge | Self::Get | Self::Consume | Self::Cancel => Right::Read,
         }
     }
 }
@@ -62,6 +63,12 @@ impl Task {
     /// Asks how a queue is that was declared before, which is recorded at `recorded` or before.
     pub(super) fn ask_counts(&mut self, name: Name, queue: QueueId, recorded: Position) {
         self.send_question(name, queue, Question::Declare, Asked::Declared { recorded });
+    }
+
+    /// Asks a queue, which may be gone, to let a consumer go.
+    pub(super) fn ask_to_cancel(&mut self, queue: QueueId, consumer: ConsumerId) {
+        let command = Asked::Command(Command::Unsubscribe { consumer });
+        self.send_question(Name::new(""), queue, Question::Cancel, command);
     }
 
     fn usable_queue(&self, name: &Name) -> Result<QueueId, Refusal> {
@@ -88,6 +95,7 @@ impl Task {
             Reply::Counts(counts) => {
                 Answer::Queue { name, messages: counts.ready, consumers: counts.consumers.into() }
             }
+            Reply::Unsubscribed => Answer::Done,
             Reply::Subscribed { timeout } => Answer::Consuming { queue, timeout },
             Reply::Got { id, redelivered, message, remaining, timeout } => {
                 Answer::Got { queue, id, redelivered, message, remaining, timeout }
@@ -97,6 +105,7 @@ impl Task {
             Reply::Refused(refusal) => Answer::Refused(refusal),
             // It went between the look at the topology and the question.
             Reply::NoQueue if question == Question::Delete => Answer::Removed { messages: 0 },
+            Reply::NoQueue if question == Question::Cancel => Answer::Done,
             Reply::NoQueue => {
                 let vhost = &self.vhost;
                 let detail = format_args!("no queue '{name}' in vhost '{vhost}'");

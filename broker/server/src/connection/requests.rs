@@ -44,7 +44,8 @@ impl Task {
             }
             self.requests = batch;
             // A client that asks for more than it reads has to wait until it has read.
-            if !self.answered || self.session.output().len() >= Socket::BACKLOG {
+            let goes_on = self.answered || self.session.is_paused();
+            if !goes_on || self.session.output().len() >= Socket::BACKLOG {
                 return;
             }
             self.answered = false;
@@ -107,6 +108,7 @@ impl Task {
                 let command = QueueCommand::Subscribe(*subscription);
                 self.ask(&queue, Question::Consume, command);
             }
+            Request::Cancel { queue, consumer } => self.ask_to_cancel(queue, consumer),
             Request::AwaitReplies(requester) => self.await_replies(requester),
             _ => {}
         }

@@ -288,6 +288,13 @@ impl Host {
                 self.apply(queue, Command::Touch);
                 self.account(queue);
             }
+            Question::Command(Command::Unsubscribe { consumer }) => {
+                self.outboxes.flush(consumer);
+                self.outboxes.remove(consumer);
+                self.apply(queue, Command::Unsubscribe { consumer });
+                self.carry_out(queue, None);
+                link.send(Event::Reply(Reply::Unsubscribed));
+            }
             Question::Command(command) => {
                 let consumer = match &command {
                     Command::Subscribe(terms) => {

@@ -97,7 +97,7 @@ mod tests {
     fn unacked(count: u64) -> Unacked {
         let mut unacked = Unacked::default();
         for id in 1..=count {
-            unacked.hold(Held { queue: QueueId(1), id: MessageId(id) });
+            unacked.hold(Held { queue: QueueId(1), id: MessageId(id), got: false });
         }
         unacked
     }
@@ -146,7 +146,7 @@ mod tests {
         let mut timeouts = Timeouts::default();
         timeouts.watch(1, 100, Timestamp(0));
         for tag in 2..10_000 {
-            unacked.hold(Held { queue: QueueId(1), id: MessageId(tag) });
+            unacked.hold(Held { queue: QueueId(1), id: MessageId(tag), got: false });
             timeouts.watch(tag, 100, Timestamp(tag));
             unacked.take(tag);
             timeouts.tidy(&unacked);

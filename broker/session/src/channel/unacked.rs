@@ -9,6 +9,8 @@ use broker_core::id::{MessageId, QueueId};
 pub(crate) struct Held {
     pub(crate) queue: QueueId,
     pub(crate) id: MessageId,
+    /// Whether the client fetched it with `basic.get`, which no prefetch counts.
+    pub(crate) got: bool,
 }
 
 /// The unacknowledged deliveries of a channel, in the order of their tags.

@@ -4,7 +4,6 @@ use broker_core::id::ConsumerId;
 use broker_core::name::Name;
 use broker_core::time::Timestamp;
 use broker_protocol::method::{Method, basic, queue};
-use broker_protocol::reply::ReplyCode;
 
 use crate::channel::unacked::Held;
 use crate::connection::delivery::Consumer;
@@ -18,8 +17,6 @@ use crate::request::{Answer, Outcome, Request};
 pub(crate) enum Awaited {
     /// The login.
     Login { mechanism: Mechanism },
-    /// New credentials of a user who is logged in.
-    Secret,
     /// The virtual host.
     Vhost,
     /// Whether a channel may be opened.
@@ -49,6 +46,8 @@ pub(crate) enum Reply {
     },
     /// With `basic.consume-ok`, and from then on with replies.
     ConsumeReplies { consumer: ConsumerId, tag: Box<str>, no_wait: bool },
+    /// With `basic.cancel-ok`, and from then on with no deliveries.
+    Cancelled { consumer: ConsumerId, tag: Box<str>, no_wait: bool },
     /// With `basic.get-ok` or `basic.get-empty`.
     Get { no_ack: bool },
 }
@@ -73,17 +72,10 @@ impl Connection {
             (Awaited::Login { mechanism }, Answer::Refused(_)) => {
                 self.login_refused(mechanism, requests);
             }
-            (Awaited::Secret, Answer::Done) => {
-                self.send(0, broker_protocol::method::connection::UpdateSecretOk {});
-            }
             (Awaited::Vhost, Answer::Done) => self.opened(),
             (Awaited::Channel { number }, Answer::Done) => self.open_channel(number),
             (Awaited::Channel { .. }, Answer::Refused(refusal)) => {
                 self.fail(refusal.into(), (20, 10), requests);
-            }
-            (Awaited::Secret, Answer::Refused(_)) => {
-                let text = "New secret was refused by one of the backends";
-                self.fail(Fault::connection(ReplyCode::NotAllowed, text), (10, 70), requests);
             }
             (Awaited::Vhost, Answer::Refused(refusal)) => {
                 self.fail(refusal.into(), (10, 40), requests);
@@ -92,12 +84,21 @@ impl Connection {
                 self.fail_on(channel, refusal.into(), method, requests);
             }
             (Awaited::Method { channel, method, reply }, answer) => {
-                if let Err(fault) = self.reply(channel, reply, answer) {
+                if let Err(fault) = self.reply(channel, reply, answer, requests) {
                     self.fail_on(channel, fault, method, requests);
                 }
             }
             _ => self.fail(Fault::internal("answer to another question"), (0, 0), requests),
         }
+        self.send_late_cancels();
+    }
+
+    /// Whether a channel waits for a queue to be deleted.
+    pub(super) fn is_deleting_queue(&self, number: u16) -> bool {
+        matches!(
+            &self.awaited,
+            Some(Awaited::Method { channel, reply: Reply::Deleted { .. }, .. }) if *channel == number
+        )
     }
 
     /// Whether the request under way is still wanted. It is not once its channel or the connection
@@ -118,7 +119,13 @@ impl Connection {
         }
     }
 
-    fn reply(&mut self, number: u16, reply: Reply, answer: Answer) -> Result<(), Fault> {
+    fn reply(
+        &mut self,
+        number: u16,
+        reply: Reply,
+        answer: Answer,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), Fault> {
         match (reply, answer) {
             (Reply::Done(method), Answer::Done) => {
                 if let Some(method) = method {
@@ -147,9 +154,9 @@ impl Connection {
                 }
                 let Some(channel) = self.channel(number) else { return Ok(()) };
                 channel.consumers.insert(tag.clone(), consumer);
-                let prefetch = channel.prefetch;
+                let limits = (channel.prefetch, channel.limits(no_ack));
                 let subscribed =
-                    Consumer::new(number, tag, queue, no_ack, prefetch).with_timeouts(own, timeout);
+                    Consumer::new(number, tag, queue, no_ack, limits).with_timeouts(own, timeout);
                 self.consumers.insert(consumer, subscribed);
             }
             (
@@ -157,6 +164,9 @@ impl Connection {
                 Answer::AwaitingReplies { address },
             ) => {
                 self.awaiting_replies(number, (consumer, tag), address, no_wait);
+            }
+            (Reply::Cancelled { consumer, tag, no_wait }, Answer::Done) => {
+                self.cancelled_by_client(number, consumer, &tag, no_wait, requests);
             }
             (Reply::Get { no_ack }, answer @ Answer::Got { .. }) => {
                 self.got(number, no_ack, &answer);
@@ -199,7 +209,8 @@ impl Connection {
         let delivery_tag = if no_ack {
             channel.unacked.tag()
         } else {
-            let tag = channel.unacked.hold(Held { queue: *queue, id: *id });
+            channel.got += 1;
+            let tag = channel.unacked.hold(Held { queue: *queue, id: *id, got: true });
             if let Some(timeout) = *timeout {
                 channel.watch(tag, timeout, now);
                 self.watch_until(timeout);

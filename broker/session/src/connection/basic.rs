@@ -11,6 +11,7 @@ use crate::channel::unacked::{Held, Unacked};
 use crate::connection::Connection;
 use crate::connection::answers::Reply;
 use crate::connection::closing::{gather, requeue};
+use crate::connection::delivery::Consumer;
 use crate::connection::topology::unimplemented_method;
 use crate::fault::Fault;
 use crate::request::{Outcome, REPLY_TO, Request};
@@ -74,11 +75,14 @@ impl Connection {
         requests: &mut Vec<Request>,
     ) -> Result<(), Fault> {
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
-        let Channel { unacked, transaction, .. } = &mut **channel;
+        let Channel { unacked, transaction, got, .. } = &mut **channel;
         let known = match transaction {
             None => {
                 let settling = &mut self.settling;
-                let take = |_, held: Held| gather(settling, held.queue, outcome, held.id);
+                let take = |_, held: Held| {
+                    *got -= usize::from(held.got);
+                    gather(settling, held.queue, outcome, held.id);
+                };
                 take_acknowledged(unacked, tag, multiple, take)
             }
             Some(transaction) => take_acknowledged(unacked, tag, multiple, |tag, held| {
@@ -139,7 +143,8 @@ impl Connection {
         let Some(channel) = self.channels.get_mut(&number) else { return };
         channel.shared_prefetch = shared;
         for id in channel.consumers.values() {
-            let Some(consumer) = self.consumers.get(id).filter(|c| !c.no_ack) else { continue };
+            let limited = |consumer: &&Consumer| !consumer.no_ack || consumer.limited;
+            let Some(consumer) = self.consumers.get(id).filter(limited) else { continue };
             let prefetch = channel.prefetch_of(consumer.prefetch);
             let (queue, consumer) = (consumer.queue, *id);
             requests.push(Request::SetPrefetch { queue, consumer, prefetch });
@@ -169,9 +174,12 @@ impl Connection {
         let subscription = Subscription {
             consumer,
             connection: self.id,
-            no_ack: consume.no_ack,
+            no_ack: consume.no_ack && !channel.limits(consume.no_ack),
             exclusive: consume.exclusive,
-            prefetch: if consume.no_ack { 0 } else { channel.prefetch_of(channel.prefetch) },
+            prefetch: match consume.no_ack {
+                true => channel.shared_prefetch,
+                false => channel.prefetch_of(channel.prefetch),
+            },
             priority: priority(&consume.arguments)?,
             window: self.settings.window,
         };
@@ -198,24 +206,38 @@ impl Connection {
         Ok(ConsumerId(self.id.0 << CONSUMER_BITS | self.consumers_made))
     }
 
+    /// What the queue handed out before still comes, and is not lost to a consumer that need not
+    /// acknowledge it: the answer waits for the queue.
     fn cancel(&mut self, number: u16, cancel: &basic::Cancel<'_>, requests: &mut Vec<Request>) {
-        let ended = self.channel(number).and_then(|c| c.consumers.remove(cancel.consumer_tag));
-        if let Some(consumer) = ended {
-            self.end_consumer(number, consumer, requests);
+        let (tag, no_wait) = (cancel.consumer_tag, cancel.no_wait);
+        let known = self.channel(number).and_then(|c| c.consumers.get(tag).copied());
+        let queue =
+            known.and_then(|consumer| Some((consumer, self.consumers.get(&consumer)?.queue)));
+        if let Some((consumer, queue)) = queue {
+            let reply = Reply::Cancelled { consumer, tag: tag.into(), no_wait };
+            let request = Request::Cancel { queue, consumer };
+            return self.ask(number, (60, 30), reply, request, requests);
         }
-        if !cancel.no_wait {
-            self.send(number, basic::CancelOk { consumer_tag: cancel.consumer_tag });
+        if let Some(consumer) = self.channel(number).and_then(|c| c.consumers.remove(tag)) {
+            self.forgo_replies(number, |replies| replies == consumer, requests);
+        }
+        if !no_wait {
+            self.send(number, basic::CancelOk { consumer_tag: tag });
         }
     }
 
-    /// Unsubscribes, and puts back what was held from the consumer.
-    fn end_consumer(&mut self, number: u16, consumer: ConsumerId, requests: &mut Vec<Request>) {
-        self.flush_settling(requests);
-        if let Some(ended) = self.consumers.remove(&consumer) {
-            requests.push(Request::Unsubscribe { queue: ended.queue, consumer });
-        }
-        self.forgo_replies(number, |replies| replies == consumer, requests);
+    /// The consumer's queue has let it go: puts back what was held from it.
+    pub(super) fn cancelled_by_client(
+        &mut self,
+        number: u16,
+        consumer: ConsumerId,
+        tag: &str,
+        no_wait: bool,
+        requests: &mut Vec<Request>,
+    ) {
+        self.consumers.remove(&consumer);
         if let Some(channel) = self.channels.get_mut(&number) {
+            channel.consumers.remove(tag);
             let settling = &mut self.settling;
             channel.held.retain(|delivery| {
                 let keep = delivery.consumer != consumer;
@@ -226,6 +248,9 @@ impl Connection {
             });
         }
         self.flush_settling(requests);
+        if !no_wait {
+            self.send(number, basic::CancelOk { consumer_tag: tag });
+        }
     }
 }
 

@@ -172,7 +172,11 @@ pub(super) fn requeue(
     channel: &mut Channel,
     settling: &mut Vec<(QueueId, Outcome, Vec<MessageId>)>,
 ) {
-    channel.unacked.take_all(|_, held| gather(settling, held.queue, Outcome::Requeue, held.id));
+    let Channel { unacked, got, .. } = channel;
+    unacked.take_all(|_, held| {
+        *got -= usize::from(held.got);
+        gather(settling, held.queue, Outcome::Requeue, held.id);
+    });
     for delivery in channel.held.drain(..) {
         gather(settling, delivery.queue, Outcome::Requeue, delivery.id);
     }

@@ -4,6 +4,7 @@ use broker_core::id::{ConsumerId, QueueId};
 use broker_core::message::Message;
 use broker_protocol::encode::{self, Deliver};
 use broker_protocol::frame::{END, FrameKind};
+use broker_protocol::method::basic;
 
 use crate::channel::unacked::Held;
 use crate::connection::Connection;
@@ -16,6 +17,9 @@ use crate::request::{Delivery, Outcome, Request};
 pub(crate) struct Consumer {
     pub(super) channel: u16,
     pub(super) no_ack: bool,
+    /// Whether it keeps to the channel's limit though it need not acknowledge: then its queue waits
+    /// for an acknowledgement, which is given for it with each delivery.
+    pub(super) limited: bool,
     pub(super) queue: QueueId,
     pub(super) tag: Box<str>,
     /// Its own prefetch, without the channel's; 0 is no limit.
@@ -37,10 +41,10 @@ impl Consumer {
         tag: Box<str>,
         queue: QueueId,
         no_ack: bool,
-        prefetch: u32,
+        (prefetch, limited): (u32, bool),
     ) -> Self {
         let (own_timeout, timeout) = (None, None);
-        Self { channel, no_ack, queue, tag, prefetch, own_timeout, timeout, used: 0 }
+        Self { channel, no_ack, limited, queue, tag, prefetch, own_timeout, timeout, used: 0 }
     }
 
     /// The same with a time to acknowledge that its client asked for, and one that its queue has.
@@ -80,18 +84,26 @@ impl Connection {
         };
         let Some(channel) = self.channels.get_mut(&consumer.channel) else { return };
         let mut watched = None;
+        let at_once =
+            consumer.no_ack && !consumer.limited || channel.held.is_empty() && channel.has_room();
+        if !at_once {
+            channel.held.push_back(delivery);
+            return;
+        }
         let delivery_tag = if consumer.no_ack {
+            if consumer.limited {
+                let (queue, ids) = (delivery.queue, vec![delivery.id]);
+                requests.push(Request::Settle { queue, outcome: Outcome::Ack, ids });
+            }
             channel.unacked.tag()
-        } else if channel.held.is_empty() && channel.has_room() {
-            let tag = channel.unacked.hold(Held { queue: delivery.queue, id: delivery.id });
+        } else {
+            let held = Held { queue: delivery.queue, id: delivery.id, got: false };
+            let tag = channel.unacked.hold(held);
             if let Some(timeout) = consumer.timeout {
                 channel.watch(tag, timeout, self.times.now());
                 watched = Some(timeout);
             }
             tag
-        } else {
-            channel.held.push_back(delivery);
-            return;
         };
         if consumer.use_up(delivery.message.weight(), self.settings.window) {
             self.thirsty.push(delivery.consumer);
@@ -169,14 +181,28 @@ impl Connection {
             });
         }
         self.flush_settling(requests);
-        if self.capabilities.cancel_notify {
-            let consumer_tag = &*ended.tag;
-            let no_wait = true;
-            self.send(
-                ended.channel,
-                broker_protocol::method::basic::Cancel { consumer_tag, no_wait },
-            );
+        if !self.capabilities.cancel_notify {
+            return;
         }
+        if self.is_deleting_queue(ended.channel) {
+            self.late_cancels.push((ended.channel, ended.tag));
+        } else {
+            self.send_cancel(ended.channel, &ended.tag);
+        }
+    }
+
+    /// Tells of the consumers whose queue the client has deleted. RabbitMQ answers the deletion
+    /// first, and clients that wait for the answer take a cancellation before it for an error.
+    pub(super) fn send_late_cancels(&mut self) {
+        for (number, tag) in std::mem::take(&mut self.late_cancels) {
+            if self.channels.get(&number).is_some_and(|channel| !channel.closing) {
+                self.send_cancel(number, &tag);
+            }
+        }
+    }
+
+    fn send_cancel(&mut self, number: u16, consumer_tag: &str) {
+        self.send(number, basic::Cancel { consumer_tag, no_wait: true });
     }
 
     /// Appends header and body frames of a message.

@@ -2,13 +2,10 @@
 
 use broker_protocol::error::DecodeError;
 use broker_protocol::frame::{Frame, FrameKind};
-use broker_protocol::method::Method;
-use broker_protocol::reply::ReplyCode;
+use broker_protocol::method::{Method, connection};
 
-use crate::connection::answers::Awaited;
 use crate::connection::{Connection, Phase};
 use crate::fault::Fault;
-use crate::login::Login;
 use crate::request::Request;
 
 // === impl Connection ===
@@ -17,13 +14,20 @@ impl Connection {
     /// Carries out the frames that were set apart, up to one that has to be waited for.
     pub(super) fn read_frames(&mut self, requests: &mut Vec<Request>) {
         let chunk = std::mem::take(&mut self.unread);
+        let before = requests.len();
         let mut at = 0;
+        self.paused = false;
         while at < chunk.len() && self.phase != Phase::Closed {
             if self.is_parked() {
                 self.unread = chunk.slice(at..);
                 return;
             }
             let Ok(Some(frame)) = Frame::first(&chunk[at..], 0) else { return };
+            if requests.len() > before && is_answered(&frame) {
+                self.paused = true;
+                self.unread = chunk.slice(at..);
+                return;
+            }
             at += match self.publish_at_once(&chunk, at, &frame, requests) {
                 Some(consumed) => consumed,
                 None => {
@@ -90,19 +94,22 @@ impl Connection {
     ) -> Result<(), Fault> {
         match (self.phase, method) {
             (_, Method::ConnectionClose(_)) => self.closed_by_client(requests),
-            (Phase::Running, Method::ConnectionUpdateSecret(update)) => {
-                let Some(login) = Login::renewed(&self.user, update.new_secret) else {
-                    return Err(Fault::connection(ReplyCode::SyntaxError, "empty secret"));
-                };
-                self.flush_settling(requests);
-                self.awaited = Some(Awaited::Secret);
-                requests.push(Request::Authenticate(login));
+            // Only a login that expires has use for a new secret; as in RabbitMQ, no password does.
+            (Phase::Running, Method::ConnectionUpdateSecret(_)) => {
+                self.send(0, connection::UpdateSecretOk {});
             }
             (Phase::Running, method) => return Err(Fault::unexpected(method.name())),
             (_, method) => return self.handshake(method, requests),
         }
         Ok(())
     }
+}
+
+/// Whether a frame is a method that has an answer: it must not overtake what comes of the publishes
+/// before it, which may be returned or close the channel.
+#[inline]
+fn is_answered(frame: &Frame<'_>) -> bool {
+    frame.kind == FrameKind::Method && !matches!(frame.payload, [0, 60, 0, 40 | 80 | 90 | 120, ..])
 }
 
 /// A method that cannot be decoded, with its ids as far as they are there.

@@ -76,6 +76,9 @@ impl Driver {
     fn feed(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
         self.connection.receive(&mut self.input, self.now, &mut self.requests);
+        while self.connection.is_paused() {
+            self.connection.receive(&mut self.input, self.now, &mut self.requests);
+        }
     }
 
     /// A method from the client.
@@ -239,6 +242,7 @@ fn asked(request: &Request) -> String {
             });
             format!("commit {keys:?}{}", settled.collect::<String>())
         }
+        Request::Cancel { .. } => "cancel".to_owned(),
         Request::Unsubscribe { .. } => "unsubscribe".to_owned(),
         Request::Grant { deliveries, .. } => format!("grant {deliveries}"),
         Request::SetPrefetch { prefetch, .. } => format!("prefetch {prefetch}"),

@@ -39,7 +39,7 @@ impl Connection {
                 let done = done(declare.no_wait, exchange::DeclareOk {});
                 let declare = DeclareExchange {
                     vhost: vhost(),
-                    name: declare.exchange.into(),
+                    name: one_line(declare.exchange),
                     kind: declare.kind.into(),
                     passive: declare.passive,
                     durable: declare.durable,
@@ -51,7 +51,7 @@ impl Connection {
                 (Request::DeclareExchange(Box::new(declare)), done)
             }
             Method::ExchangeDelete(delete) => {
-                let name = delete.exchange.into();
+                let name = one_line(delete.exchange);
                 let request = Request::DeleteExchange { name, if_unused: delete.if_unused };
                 (request, done(delete.no_wait, exchange::DeleteOk {}))
             }
@@ -91,7 +91,7 @@ impl Connection {
                 (Request::PurgeQueue { name }, Reply::Purged { no_wait: purge.no_wait })
             }
             Method::QueueDelete(delete) => {
-                let name = self.queue_or_last(number, delete.queue)?;
+                let name = self.queue_or_last(number, &one_line(delete.queue))?;
                 let request = Request::DeleteQueue {
                     name,
                     if_unused: delete.if_unused,
@@ -129,7 +129,7 @@ impl Connection {
 
 fn declaration(declare: queue::Declare<'_>) -> (Request, Reply) {
     let declaration = QueueDeclaration {
-        name: declare.queue.into(),
+        name: one_line(declare.queue),
         passive: declare.passive,
         durable: declare.durable,
         exclusive: declare.exclusive,
@@ -138,6 +138,11 @@ fn declaration(declare: queue::Declare<'_>) -> (Request, Reply) {
     };
     let request = Request::DeclareQueue(Box::new(declaration));
     (request, Reply::Queue { no_wait: declare.no_wait })
+}
+
+/// The name of what is declared or deleted, without line ends, which RabbitMQ drops.
+fn one_line(name: &str) -> Name {
+    if name.contains(['\r', '\n']) { name.replace(['\r', '\n'], "").into() } else { name.into() }
 }
 
 fn done(no_wait: bool, method: impl Into<Method<'static>>) -> Reply {

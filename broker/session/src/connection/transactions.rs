@@ -49,6 +49,9 @@ impl Connection {
         for (_, held, outcome) in &transaction.settlements {
             gather(&mut settlements, held.queue, *outcome, held.id);
         }
+        if let Some(channel) = self.channel(number) {
+            channel.got -= transaction.settlements.iter().filter(|(_, held, _)| held.got).count();
+        }
         let publishes = transaction.publishes;
         let commit = Request::Commit(Box::new(Commit { id, publishes, settlements }));
         let reply = Reply::Done(Some(tx::CommitOk {}.into()));

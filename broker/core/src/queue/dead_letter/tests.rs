@@ -120,3 +120,24 @@ fn a_history_that_is_none_is_begun_anew() {
         assert!(goes_in_circles(&dead, "q"));
     }
 }
+
+#[test]
+fn a_history_without_counts_is_counted() {
+    let death =
+        |queue: &str| Value::from(table([("queue", queue.into()), ("reason", "expired".into())]));
+    let history = vec![death("a"), death("b"), death("a"), "odd".into(), death("a")];
+    let message = sample::with_headers("e", "k", table([("x-death", Value::Array(history))]));
+    let dead = die(&die(&message, "q", Reason::Expired), "a", Reason::Expired);
+    let Some(Value::Array(deaths)) = headers(&dead).remove("x-death") else { panic!() };
+    let told: Vec<_> = deaths
+        .iter()
+        .map(|death| {
+            let Value::Table(death) = death else { panic!("{death:?}") };
+            (
+                death.get("queue").unwrap().as_str().unwrap(),
+                death.get("count").unwrap().as_i64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(told, [("a", 4), ("q", 1), ("b", 1)]);
+}

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{FEW, Held, Unacked};
 
 fn held(number: u64) -> Held {
-    Held { queue: QueueId(number % 3), id: MessageId(number) }
+    Held { queue: QueueId(number % 3), id: MessageId(number), got: false }
 }
 
 #[derive(Debug, Clone)]

@@ -87,6 +87,15 @@ fn no_wait_means_no_answer() {
 }
 
 #[test]
+fn line_ends_are_no_part_of_a_name() {
+    let mut driver = Driver::running();
+    driver.send(1, queue::Declare { queue: "a\r\nb\n", ..Default::default() });
+    driver.answer(Answer::Queue { name: "ab".into(), messages: 0, consumers: 0 });
+    driver.send(1, queue::Purge { queue: "a\nb", no_wait: false });
+    assert_eq!(driver.asked(), ["declare queue 'ab'", "purge 'a\nb'"]);
+}
+
+#[test]
 fn what_is_always_granted() {
     let mut driver = Driver::running();
     driver.send(1, access::Request::default());

@@ -1,7 +1,7 @@
 //! Deliveries: tags, acknowledgements, prefetch and what goes back.
 
 use broker_core::id::{MessageId, QueueId};
-use broker_protocol::method::{basic, channel};
+use broker_protocol::method::{basic, channel, queue};
 use bytes::Buf;
 
 use super::{Driver, QUEUE, message};
@@ -144,7 +144,8 @@ fn a_prefetch_of_the_channel_holds_deliveries_back() {
     assert_eq!(driver.output(), delivered(3, "a"));
     driver.requests.clear();
     driver.send(1, basic::Cancel { consumer_tag: "b", no_wait: true });
-    assert_eq!(driver.asked(), ["unsubscribe", "requeue [4]"], "what was held goes back");
+    driver.answer(Answer::Done);
+    assert_eq!(driver.asked(), ["cancel", "requeue [4]"], "what was held goes back");
     driver.send(1, channel::Close::default());
     assert_eq!(driver.asked(), ["unsubscribe", "requeue [2, 3]"]);
 }
@@ -219,6 +220,73 @@ fn a_consumer_whose_queue_goes_is_told() {
     driver.deliver(consumer, 99, b"late");
     assert_eq!(driver.asked(), ["requeue [99]"], "a delivery that crossed goes back");
     assert_eq!(driver.output(), [""; 0]);
+}
+
+#[test]
+fn what_was_on_its_way_comes_before_the_cancellation_is_answered() {
+    let mut driver = Driver::running();
+    let consumer = driver.consume(1, "c", true);
+    driver.output();
+    driver.send(1, basic::Cancel { consumer_tag: "c", no_wait: false });
+    assert_eq!(driver.asked(), ["cancel"]);
+    driver.deliver(consumer, 1, b"");
+    driver.answer(Answer::Done);
+    assert_eq!(driver.output(), ["1: basic.deliver c 1", "1: header", "1: basic.cancel-ok"]);
+    driver.send(1, basic::Cancel { consumer_tag: "c", no_wait: false });
+    assert_eq!((driver.asked(), driver.output()), (vec![], vec!["1: basic.cancel-ok".to_owned()]));
+}
+
+#[test]
+fn who_deletes_a_queue_hears_of_that_before_its_consumers_end() {
+    let mut driver = with_deliveries();
+    driver.send(2, channel::Open {});
+    let (here, there) = (driver.consume(1, "here", false), driver.consume(2, "there", false));
+    driver.output();
+    driver.send(1, queue::Delete { queue: "q", ..Default::default() });
+    driver.connection.cancelled(here, &mut driver.requests);
+    driver.connection.cancelled(there, &mut driver.requests);
+    driver.answer(Answer::Removed { messages: 0 });
+    assert_eq!(driver.output(), ["2: basic.cancel", "1: queue.delete-ok", "1: basic.cancel"]);
+}
+
+#[test]
+fn who_need_not_acknowledge_keeps_to_the_limit_of_the_channel() {
+    let mut driver = Driver::running();
+    driver.send(1, basic::Qos { prefetch_size: 0, prefetch_count: 1, global: true });
+    let (a, b) = (driver.consume(1, "a", false), driver.consume(1, "b", true));
+    driver.output();
+    driver.deliver(a, 10, b"");
+    driver.deliver(b, 20, b"");
+    assert_eq!(driver.output(), ["1: basic.deliver a 1", "1: header"]);
+    driver.send(1, ack(1, false));
+    assert_eq!(driver.output(), ["1: basic.deliver b 2", "1: header"]);
+    assert_eq!(driver.asked(), ["ack [20]", "ack [10]"], "its queue waits for an answer");
+    driver.deliver(b, 30, b"");
+    assert_eq!(driver.output().len(), 2, "it does not count itself");
+}
+
+#[test]
+fn what_was_fetched_does_not_count_against_the_limit() {
+    let mut driver = Driver::running();
+    driver.send(1, basic::Qos { prefetch_size: 0, prefetch_count: 1, global: true });
+    let consumer = driver.consume(1, "c", false);
+    driver.send(1, basic::Get { queue: "q", no_ack: false });
+    driver.answer(Answer::Got {
+        queue: QUEUE,
+        id: MessageId(1),
+        redelivered: false,
+        message: message("", "q", b""),
+        remaining: 0,
+        timeout: None,
+    });
+    driver.output();
+    driver.deliver(consumer, 2, b"");
+    driver.deliver(consumer, 3, b"");
+    assert_eq!(driver.output(), ["1: basic.deliver c 2", "1: header"]);
+    driver.send(1, ack(1, false));
+    assert_eq!(driver.output(), [""; 0], "nor is its acknowledgement room for another");
+    driver.send(1, ack(2, false));
+    assert_eq!(driver.output(), ["1: basic.deliver c 3", "1: header"]);
 }
 
 #[test]

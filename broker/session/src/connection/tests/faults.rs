@@ -1,17 +1,14 @@
 //! What a client may not do, what it closes, and in which words.
 
-use broker_core::refusal::Refusal;
 use broker_protocol::content;
 use broker_protocol::encode;
 use broker_protocol::frame::{END, FrameKind};
 use broker_protocol::method::{Method, basic, channel, connection, queue, tx};
 use broker_protocol::properties::Properties;
-use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::FieldTable;
 use bytes::BytesMut;
 
 use super::{Driver, capabilities};
-use crate::request::Answer;
 use crate::settings::Settings;
 
 fn priority(value: i64) -> FieldTable {
@@ -63,12 +60,13 @@ fn modes_of_a_channel_exclude_each_other() {
 }
 
 #[test]
-fn a_new_secret_that_is_refused_closes() {
+fn a_new_secret_is_taken_note_of() {
     let mut driver = Driver::running();
-    driver.send(0, connection::UpdateSecret { new_secret: b"wrong", reason: "" });
-    driver.answer(Answer::Refused(Refusal::new(ReplyCode::AccessRefused, "no")));
-    let text = "NOT_ALLOWED - New secret was refused by one of the backends";
-    assert_eq!(driver.output(), [format!("connection.close 530 {text} on 10.70")]);
+    for new_secret in [&b"another"[..], b""] {
+        driver.send(0, connection::UpdateSecret { new_secret, reason: "" });
+        assert_eq!(driver.output(), ["0: connection.update-secret-ok"]);
+        assert_eq!(driver.asked(), [""; 0]);
+    }
 }
 
 #[test]

@@ -168,3 +168,19 @@ fn blocking_is_told_to_those_who_want_to_know() {
     driver.connection.blocked(None);
     assert_eq!(driver.output(), ["0: connection.blocked", "0: connection.unblocked"]);
 }
+
+#[test]
+fn what_has_an_answer_waits_for_the_publishes_before_it() {
+    let mut driver = Driver::running();
+    let mut frames = BytesMut::new();
+    publish(&mut frames, 1, "e", "k", &Properties::default(), b"");
+    encode::method(&mut frames, 1, basic::Qos::default());
+    driver.connection.receive(&mut frames, driver.now, &mut driver.requests);
+    assert!(driver.connection.is_paused());
+    let Some(Request::Publish(publish)) = driver.requests.pop() else { panic!("no publish") };
+    let refusal = Refusal::new(ReplyCode::AccessRefused, "no");
+    driver.connection.refuse(publish.id, refusal, &mut driver.requests);
+    driver.feed(b"");
+    assert_eq!(driver.output(), ["1: channel.close 403 ACCESS_REFUSED - no on 60.40"]);
+    assert!(!driver.connection.is_paused());
+}
