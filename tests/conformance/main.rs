@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failing test says what failed")]
 
+mod access;
 mod acknowledging;
 mod arguments;
 mod bad_input;
@@ -19,6 +20,7 @@ mod handshake;
 mod hostile;
 mod lifetimes;
 mod limits;
+mod managing;
 mod overdue;
 mod policies;
 mod queues;

@@ -19,7 +19,8 @@ pub enum DestinationType {
 pub struct Binding {
     /// The exchange that messages come from; empty for the default exchange.
     pub source: String,
-    /// The vhost of both ends.
+    /// The vhost of both ends. Empty in the definitions of one vhost.
+    #[serde(default)]
     pub vhost: String,
     /// The queue or exchange that messages go to.
     pub destination: String,

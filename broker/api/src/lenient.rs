@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::limits::LimitValues;
+
 /// `true`, or `"true"` as command-line tools send it.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     match Value::deserialize(deserializer)? {
@@ -25,6 +27,15 @@ pub(crate) fn some_tags<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<String>>, D::Error> {
     tags(deserializer).map(Some)
+}
+
+/// Limits, which are an empty list where an older version has none.
+pub(crate) fn limits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LimitValues, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(LimitValues::new()),
+        Value::Array(none) if none.is_empty() => Ok(LimitValues::new()),
+        limits => serde_json::from_value(limits).map_err(serde::de::Error::custom),
+    }
 }
 
 fn split(tags: Value) -> Result<Vec<String>, String> {

@@ -10,11 +10,13 @@
 mod arguments;
 mod binding;
 mod connection;
+mod definitions;
 mod exchange;
 mod failure;
 mod health;
 mod lenient;
 mod limits;
+mod message;
 mod overview;
 pub mod path;
 mod permission;
@@ -26,10 +28,15 @@ mod vhost;
 pub use crate::arguments::Arguments;
 pub use crate::binding::{Binding, BindingDeclaration, DestinationType};
 pub use crate::connection::Connection;
+pub use crate::definitions::{
+    Definitions, ExchangeDefinition, GlobalParameter, Parameter, ParameterChange, QueueDefinition,
+    VhostDefinition,
+};
 pub use crate::exchange::{Exchange, ExchangeDeclaration};
 pub use crate::failure::Failure;
 pub use crate::health::{Health, HealthStatus};
 pub use crate::limits::{LimitChange, LimitValues, UserLimits, VhostLimits};
+pub use crate::message::{Count, GetRequest, Message, PublishRequest, Published};
 pub use crate::overview::{Listener, MessageStats, ObjectTotals, Overview, QueueTotals};
 pub use crate::permission::{Permission, PermissionChange, TopicPermission, TopicPermissionChange};
 pub use crate::policy::Policy;

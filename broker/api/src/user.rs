@@ -30,7 +30,7 @@ pub struct User {
     #[serde(default, deserialize_with = "lenient::tags")]
     pub tags: Vec<String>,
     /// How much it may use: `max-connections`, `max-channels`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::limits")]
     pub limits: LimitValues,
 }
 

@@ -7,16 +7,21 @@
 mod asking;
 mod carrier;
 mod declaring;
+mod definitions;
 mod failed;
 mod guard;
 mod json;
 mod limits;
+mod messages;
 mod node;
 mod objects;
+mod parameters;
 mod patience;
 mod payload;
 mod permissions;
 mod policies;
+mod properties;
+mod shaping;
 mod users;
 mod vhosts;
 mod writing;
@@ -52,11 +57,13 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener, tls: Option<Ar
         .merge(object_routes())
         .merge(access_routes())
         .merge(policy_routes())
+        .merge(definition_routes())
         .fallback(async || Failed::new(StatusCode::NOT_FOUND, "not_found", "no such resource"))
         .method_not_allowed_fallback(async || {
             let reason = "the resource is there, and this method is not for it";
             Failed::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", reason)
         })
+        .layer(middleware::from_fn(shaping::shape))
         .layer(DefaultBodyLimit::max(payload::LARGEST))
         .layer(middleware::from_fn_with_state(Arc::clone(&node), guard::guard));
     if local {
@@ -98,6 +105,8 @@ fn object_routes() -> Routes {
         .route("/queues/{vhost}", get(objects::queues_of))
         .route("/queues/{vhost}/{name}", queue)
         .route("/queues/{vhost}/{name}/contents", delete(declaring::purge))
+        .route("/queues/{vhost}/{name}/get", post(messages::get))
+        .route("/exchanges/{vhost}/{name}/publish", post(messages::publish))
         .route("/queues/{vhost}/{name}/bindings", get(objects::bindings_to_queue))
         .route("/exchanges", get(objects::exchanges))
         .route("/exchanges/{vhost}", get(objects::exchanges_of))
@@ -151,6 +160,22 @@ fn policy_routes() -> Routes {
         .route("/operator-policies", policies::everywhere(Rank::Operator))
         .route("/operator-policies/{vhost}", policies::in_vhost(Rank::Operator))
         .route("/operator-policies/{vhost}/{name}", policies::one(Rank::Operator))
+}
+
+/// All there is as one document, and values of no meaning to the broker.
+fn definition_routes() -> Routes {
+    let parameter = get(parameters::get).put(parameters::set).delete(parameters::clear);
+    Router::new()
+        .route("/definitions", get(definitions::export).post(definitions::import))
+        .route(
+            "/definitions/{vhost}",
+            get(definitions::export_vhost).post(definitions::import_vhost),
+        )
+        .route("/parameters", get(parameters::list))
+        .route("/parameters/{component}", get(parameters::of_component))
+        .route("/parameters/{component}/{vhost}", get(parameters::of_vhost))
+        .route("/global-parameters", get(parameters::globals))
+        .route("/global-parameters/{name}", parameter)
 }
 
 async fn run(listener: TcpListener, tls: Option<Arc<Tls>>, router: Router) {

@@ -193,6 +193,16 @@ pub struct PublishId {
     pub channel: u16,
 }
 
+// === impl PublishId ===
+
+impl PublishId {
+    /// Names a publish that came on no channel, for whoever publishes without a connection.
+    #[must_use]
+    pub fn without_channel(seq: u64) -> Self {
+        Self { seq, opened: 0, channel: 0 }
+    }
+}
+
 /// A queue as a client asks for it.
 #[derive(Debug, Clone)]
 pub struct QueueDeclaration {

@@ -1,18 +1,12 @@
 //! Patterns: regular expressions that a name must match somewhere.
 
-use regex::{Regex, RegexBuilder};
-
+use crate::pattern;
 use crate::policy::Invalid;
 
-/// Bytes that a compiled pattern may take.
-const LARGEST: usize = 1 << 20;
-
-/// A regular expression. It matches anywhere in a name, as in RabbitMQ: `^q$` is anchored, `q` is
-/// not. Matching takes time linear in the name; look-around and back references do not exist.
-#[derive(Debug, Clone)]
-pub struct Pattern {
-    regex: Regex,
-}
+/// A regular expression, searched for anywhere in a name, as in RabbitMQ: `^q$` is anchored, `q` is
+/// not, and an empty one is in every name. What it may be made of says [`pattern`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(pattern::Pattern);
 
 // === impl Pattern ===
 
@@ -23,31 +17,43 @@ impl Pattern {
     ///
     /// When it is no regular expression, or too large a one.
     pub fn new(text: &str) -> Result<Self, Invalid> {
-        match RegexBuilder::new(text).size_limit(LARGEST).build() {
-            Ok(regex) => Ok(Self { regex }),
-            Err(error) => Err(Invalid(format!(
-                "pattern should be regular expression but is invalid: '{text}': {error}"
-            ))),
-        }
+        let meaning = if text.is_empty() { ".*" } else { text };
+        pattern::Pattern::expanded(text, meaning).map(Self).map_err(|error| {
+            let what = "pattern should be regular expression but is invalid";
+            Invalid(format!("{what}: '{text}': {error}"))
+        })
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.regex.as_str()
+        self.0.as_str()
     }
 
     /// Whether it matches the name, or a part of it.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        self.regex.is_match(name)
+        self.0.is_in(name)
     }
 }
 
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+#[cfg(test)]
+mod tests {
+    use super::Pattern;
+
+    #[test]
+    fn a_pattern_is_searched_for() {
+        #[rustfmt::skip]
+        let cases = [
+            ("",              "orders",    true),
+            ("der",           "orders",    true),
+            ("^der",          "orders",    false),
+            ("^(?!amq\\.).*", "orders",    true),
+            ("^(?!amq\\.).*", "amq.gen-x", false),
+        ];
+        for (pattern, name, expected) in cases {
+            assert_eq!(Pattern::new(pattern).unwrap().matches(name), expected, "{pattern}: {name}");
+        }
+        assert!(Pattern::new("(").unwrap_err().to_string().contains("'(': unclosed group"));
     }
 }
-
-impl Eq for Pattern {}

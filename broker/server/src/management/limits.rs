@@ -95,7 +95,7 @@ pub(super) async fn clear_of_user(
 }
 
 /// Changes one limit of a vhost.
-pub(super) async fn limit_vhost(
+async fn limit_vhost(
     node: &Node,
     caller: &Caller,
     (vhost, name): (&str, &str),
@@ -112,8 +112,34 @@ pub(super) async fn limit_vhost(
     Ok(done())
 }
 
+/// Changes all limits of a vhost that are given.
+pub(super) async fn limit_vhost_to(
+    node: &Node,
+    caller: &Caller,
+    vhost: &str,
+    values: &LimitValues,
+) -> Result<(), Failed> {
+    for (name, value) in values {
+        limit_vhost(node, caller, (vhost, name), limit(*value)?).await?;
+    }
+    Ok(())
+}
+
+/// Changes all limits of a user that are given.
+pub(super) async fn limit_user_to(
+    node: &Node,
+    caller: &Caller,
+    user: &str,
+    values: &LimitValues,
+) -> Result<(), Failed> {
+    for (name, value) in values {
+        limit_user(node, caller, (user, name), limit(*value)?).await?;
+    }
+    Ok(())
+}
+
 /// Changes one limit of a user.
-pub(super) async fn limit_user(
+async fn limit_user(
     node: &Node,
     caller: &Caller,
     (name, what): (&str, &str),
@@ -136,7 +162,7 @@ fn with_vhost(routes: &Routes, vhost: &str) -> Result<topology::VhostLimits, Fai
 }
 
 /// A limit as it is kept; a negative one does not limit.
-pub(super) fn limit(value: i64) -> Result<Option<u32>, Failed> {
+fn limit(value: i64) -> Result<Option<u32>, Failed> {
     if value < 0 {
         return Ok(None);
     }

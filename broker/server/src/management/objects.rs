@@ -288,7 +288,7 @@ fn implied(vhost: &Name, queue: &Name) -> Binding {
     }
 }
 
-fn describe_binding(binding: &topology::Binding) -> Binding {
+pub(super) fn describe_binding(binding: &topology::Binding) -> Binding {
     let (destination, destination_type) = match &binding.destination {
         Destination::Queue(name) => (name, DestinationType::Queue),
         Destination::Exchange(name) => (name, DestinationType::Exchange),

@@ -119,7 +119,7 @@ fn policy(rank: Rank, name: Name, wanted: &Described) -> Result<Policy, Invalid>
     Policy::new(rank, name, pattern, apply_to, wanted.priority, definition)
 }
 
-fn describe_all(vhost: &Vhost, rank: Rank) -> Vec<Described> {
+pub(super) fn describe_all(vhost: &Vhost, rank: Rank) -> Vec<Described> {
     vhost.policies().of(rank).map(|policy| describe(vhost, policy)).collect()
 }
 
