@@ -128,7 +128,7 @@ pub struct Args {
     pub memory_watermark: Option<Size>,
 
     /// Bytes of waiting messages above which long queues move them to the disk, all but the first and
-    /// the last of each. Default: 64MiB, or a quarter of --memory-watermark if that is less.
+    /// the last of each. Default: 32MiB, or a quarter of --memory-watermark if that is less.
     #[arg(long, env = "WARREN_PAGE_WATERMARK", value_name = "SIZE")]
     pub page_watermark: Option<Size>,
 

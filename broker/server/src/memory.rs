@@ -21,7 +21,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Bytes from which messages go to pages, unless told otherwise or the budget is small.
-    pub(crate) const PAGE_WATERMARK: u64 = 64 << 20;
+    pub(crate) const PAGE_WATERMARK: u64 = 32 << 20;
 
     /// A budget of `watermark` bytes; blocked publishers go on at seven eighths of it.
     pub(crate) fn new(watermark: u64, page_watermark: u64) -> Self {

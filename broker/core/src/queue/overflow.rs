@@ -6,6 +6,10 @@ use crate::queue::settings::{Overflow, Settings};
 use crate::queue::{Effect, Queue};
 use crate::time::Timestamp;
 
+/// With so many messages or bytes less than may wait, the head is kept ready to make room.
+const SOON_MESSAGES: u64 = 8_192;
+const SOON_BYTES: u64 = 4 << 20;
+
 // === impl Queue ===
 
 impl Queue {
@@ -43,10 +47,19 @@ impl Queue {
     }
 
     /// Whether more waits than may, and the head has to make room.
-    pub(super) fn has_excess(&self) -> bool {
+    fn has_excess(&self) -> bool {
+        self.will_have_excess(0, 0)
+    }
+
+    /// Whether the head will soon have to make room, if it does not already.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        self.will_have_excess(SOON_MESSAGES, SOON_BYTES)
+    }
+
+    fn will_have_excess(&self, messages: u64, bytes: u64) -> bool {
         let Settings { max_length, max_bytes, overflow, .. } = &*self.settings;
         *overflow == Overflow::DropHead
-            && (max_length.is_some_and(|max| self.ready.len() > max)
-                || max_bytes.is_some_and(|max| self.ready.body_bytes() > max))
+            && (max_length.is_some_and(|max| self.ready.len() + messages > max)
+                || max_bytes.is_some_and(|max| self.ready.body_bytes() + bytes > max))
     }
 }

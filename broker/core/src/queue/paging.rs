@@ -215,7 +215,8 @@ impl Queue {
         let due = || self.ready.head_expires().is_some_and(|due| due <= now);
         let is_wanted = self.consumers.len() > 0
             || paging.asked
-            || (self.ready.is_cold() && (due() || self.has_excess()));
+            || self.is_nearly_full()
+            || (self.ready.is_cold() && due());
         if is_wanted {
             while let Some(page) = self.ready.next_to_read() {
                 effects.push(Effect::PageIn { page });

@@ -119,7 +119,7 @@ impl Host {
         };
         for (id, queue) in recovered {
             host.queues.insert(id, queue.into_slot());
-            host.account(id);
+            host.take_up_pages(id);
         }
         host
     }

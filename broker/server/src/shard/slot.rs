@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use broker_core::dedup::BYTES_PER_KEY;
 use broker_core::id::QueueId;
-use broker_core::queue::{Changes, Counts, PageNumber, PageSize, Queue};
+use broker_core::queue::{Changes, Counts, Overflow, PageNumber, PageSize, Queue};
 use broker_core::time::Timestamp;
 use broker_storage::pages::page::PageRef;
 
@@ -62,6 +62,11 @@ const PAGE_SIZES: [(u64, PageSize); 3] = [
     (4, PageSize { messages: 32, bytes: 4 << 10 }),
 ];
 
+/// A queue that may not have more messages or bytes than this stays in memory, as long as it takes no more
+/// than these bytes there.
+const SHORT_MESSAGES: u64 = 16_384;
+const SHORT_BYTES: u64 = 8 << 20;
+
 /// Budget of a publisher that is given back once so many messages were delivered, or it is time.
 #[derive(Debug)]
 struct Owed {
@@ -91,11 +96,24 @@ impl Slot {
     /// The pages that the queue should make under this pressure: the largest of which it has several.
     pub(crate) fn page_size(&self, pressure: u64) -> Option<PageSize> {
         let Counts { retained_bytes, here, .. } = self.queue.counts();
+        if self.is_short_for_good(retained_bytes) {
+            return None;
+        }
         let fits = |size: &PageSize| {
             retained_bytes >= 3 * size.bytes as u64 || here >= 3 * size.messages as u64
         };
         let sizes = PAGE_SIZES.iter().filter(|(least, _)| *least <= pressure);
         sizes.map(|(_, size)| *size).find(fits)
+    }
+
+    /// Whether the head makes room before the queue is long. It has to do that at once, so it has to be in
+    /// memory, and the rest takes little.
+    fn is_short_for_good(&self, retained: u64) -> bool {
+        let settings = self.queue.settings();
+        settings.overflow == Overflow::DropHead
+            && retained <= SHORT_BYTES
+            && (settings.max_length.is_some_and(|max| max <= SHORT_MESSAGES)
+                || settings.max_bytes.is_some_and(|max| max <= SHORT_BYTES))
     }
 
     /// Hands what has changed in the queue to the log. `changes` is empty before and after.

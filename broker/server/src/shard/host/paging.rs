@@ -65,6 +65,15 @@ impl Paging {
 // === impl Host ===
 
 impl Host {
+    /// Takes note of a queue that was recovered. A message in its pages may be due, or have to make room.
+    pub(super) fn take_up_pages(&mut self, id: QueueId) {
+        let has_pages = self.queues.get(&id).is_some_and(|slot| !slot.pages.is_empty());
+        if has_pages {
+            self.apply(id, Command::Expire);
+        }
+        self.carry_out(id, None);
+    }
+
     /// Lets messages of a queue leave, if memory is short and it has many.
     pub(super) fn page_out(&mut self, id: QueueId) {
         let pressure = self.node.memory.pressure();
