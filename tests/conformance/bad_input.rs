@@ -3,6 +3,7 @@
 
 mod arguments;
 mod basics;
+mod beyond;
 mod connections;
 mod exchanges;
 mod queues;
@@ -222,6 +223,13 @@ fn for_messages() {
 #[test]
 fn for_arguments_of_queues() {
     hold(arguments::rows());
+}
+
+#[test]
+fn for_what_rabbitmq_lacks() {
+    if std::env::var_os("WARREN_CONFORMANCE_URI").is_none() {
+        hold(beyond::rows());
+    }
 }
 
 /// Every method is in a row, or cannot be wrong.

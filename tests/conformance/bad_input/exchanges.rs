@@ -5,7 +5,10 @@ use broker_protocol::{
     method::{exchange, queue},
 };
 
-use super::{Closes::Channel, EXCHANGE, INTERNAL, NOTHING, Row, row};
+use super::{
+    Closes::{Channel, Connection},
+    EXCHANGE, INTERNAL, NOTHING, Row, row,
+};
 
 const DEFAULT: &str = "ACCESS_REFUSED - operation not permitted on the default exchange";
 const NO_EXCHANGE: &str = "NOT_FOUND - no exchange 'bad-input-nothing' in vhost '/'";
@@ -28,6 +31,12 @@ fn declarations() -> Vec<Row> {
     let same = declare(EXCHANGE, "direct");
     let alternate = |value: Value| arguments("alternate-exchange", value);
     vec![
+        row(
+            declare(NOTHING, "odd"),
+            Connection,
+            503,
+            "COMMAND_INVALID - unknown exchange type 'odd'",
+        ),
         row(
             declare("amq.mine", "direct"),
             Channel,
