@@ -29,9 +29,22 @@ const CLIENT: ConnectionId = ConnectionId(9);
 
 fn open(dir: &Path) -> Directory {
     let (store, recovered) = Store::open(dir, 1 << 20).unwrap();
+    let mut found: Vec<_> = recovered.queues.keys().copied().collect();
+    found.sort_unstable();
+    assert_eq!(found, queues(&recovered.topology.snapshot()), "every queue is found, and no other");
     let directory = Directory::new(Arc::new(store), recovered.topology, recovered.next_queue, &[]);
     directory.change(Command::CreateVhost { vhost: "/".into() }, |_| {}).unwrap();
     directory
+}
+
+/// The durable queues, those of exchanges that hold messages back included.
+fn queues(routes: &Routes) -> Vec<QueueId> {
+    let named = routes.vhosts().flat_map(Vhost::queues).map(|queue| (queue.id, &queue.settings));
+    let delays = routes.vhosts().flat_map(|vhost| vhost.delays().iter()).map(|(id, s)| (*id, s));
+    let durable = named.chain(delays).filter(|(_, settings)| settings.durable);
+    let mut ids: Vec<_> = durable.map(|(id, _)| id).collect();
+    ids.sort_unstable();
+    ids
 }
 
 fn lasting(directory: &Directory) -> Vec<String> {
@@ -82,13 +95,13 @@ fn command(directory: &Directory, step: Step) -> Option<Command> {
             Command::DeclareExchange(DeclareExchange {
                 vhost,
                 name: exchange(name),
-                kind: ["direct", "fanout"][usize::from(kind)].into(),
+                kind: ["direct", "fanout", "x-delayed-message"][usize::from(kind)].into(),
                 passive: false,
                 durable,
                 auto_delete,
                 internal: false,
                 delays: QueueId(0),
-                arguments: FieldTable::new(),
+                arguments: FieldTable::from_iter([("x-delayed-type", "fanout")]),
             })
         }
         Step::DeleteExchange(name) => {
@@ -132,7 +145,7 @@ fn command(directory: &Directory, step: Step) -> Option<Command> {
 fn step() -> impl Strategy<Value = Step> {
     let ends = || (0..3_u8, 0..3_u8, any::<bool>(), 0..2_u8);
     prop_oneof![
-        3 => (0..3_u8, 0..2_u8, prop::bool::weighted(0.8), any::<bool>()).prop_map(
+        3 => (0..3_u8, 0..3_u8, prop::bool::weighted(0.8), any::<bool>()).prop_map(
             |(name, kind, durable, auto_delete)| Step::Exchange { name, kind, durable, auto_delete }
         ),
         1 => (0..3_u8).prop_map(Step::DeleteExchange),
