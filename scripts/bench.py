@@ -1,31 +1,38 @@
 """Runs the same workloads through Warren and, when $RABBITMQ_URI is set, through RabbitMQ, and prints both.
 
 Called by scripts/bench with the folder of the release binaries. One workload at a time, Warren and
-RabbitMQ in turn, everything on loopback and on the same cores as the load tool.
+RabbitMQ in turn, everything on loopback and on the same cores as the load tool. Each is run several
+times; what is printed is the run with the median rate, or the median latency where the rate is given.
 """
 
 import json
 import os
 import pathlib
-import socket
+import platform
 import subprocess
 import sys
 import tempfile
-import time
+
+import bench_node
 
 SECONDS = os.environ.get("SECONDS_EACH", "5")
+RUNS = int(os.environ.get("RUNS", "3"))
+
+PERSISTENT = ["--size", "1024", "--persistent", "--confirms", "256", "--ack", "each", "--prefetch", "256"]
+ONE_QUEUE = "1 KiB persistent, 256 confirms open, ack each"
 
 WORKLOADS = [
     ("16 B transient, auto-ack", []),
     ("1 KiB transient, auto-ack", ["--size", "1024"]),
-    ("1 KiB persistent, 256 confirms, ack each",
-     ["--size", "1024", "--persistent", "--confirms", "256", "--ack", "each", "--prefetch", "256"]),
+    (ONE_QUEUE, PERSISTENT),
+    ("same, over 100 queues", [*PERSISTENT, "--queues", "100"]),
     ("same, 4 producers, 4 consumers, 4 queues",
-     ["--size", "1024", "--persistent", "--confirms", "256", "--ack", "each", "--prefetch", "256",
-      "--producers", "4", "--consumers", "4", "--queues", "4"]),
-    ("1 KiB persistent, 256 confirms, nobody consumes",
+     [*PERSISTENT, "--producers", "4", "--consumers", "4", "--queues", "4"]),
+    ("1 KiB persistent, 256 confirms open, nobody consumes",
      ["--size", "1024", "--persistent", "--confirms", "256", "--consumers", "0", "--queue", "backlog", "--count", "100000"]),
-    ("latency at 10,000 msg/s, 16 B transient", ["--rate", "10000"]),
+    ("10,000 msg/s of 16 B transient", ["--rate", "10000"]),
+    ("10,000 msg/s of 1 KiB transient", ["--rate", "10000", "--size", "1024"]),
+    ("10,000 msg/s of 1 KiB persistent, 256 confirms open, ack each", [*PERSISTENT, "--rate", "10000"]),
 ]
 
 
@@ -38,79 +45,89 @@ def load(tool, uri, arguments):
     return json.loads(run.stdout) if run.stdout.startswith("{") else None
 
 
-def resident(pid):
-    """Resident memory of a process and those it started, in MiB, now."""
-    total = 0
-    try:
-        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                total += int(line.split()[1]) // 1024
-        for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            total += resident(child)
-    except FileNotFoundError:
-        pass
-    return total
+def latency(report):
+    """To delivery, or to the confirm where nobody consumes."""
+    return report["latency_ms" if report["consumed"] else "confirm_ms"]
 
 
-def start_warren(binary, data_dir, log):
-    """Starts a broker on a port of its own and returns the process and its address."""
-    address = f"127.77.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
-    process = subprocess.Popen(
-        [binary, "--listen", f"{address}:5672", "--management-listen", f"{address}:15672",
-         "--metrics-listen", f"{address}:15692", "--data-dir", data_dir],
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    for _ in range(100):
-        try:
-            socket.create_connection((address, 5672), 1).close()
-            return process, f"amqp://guest:guest@{address}:5672"
-        except OSError:
-            if process.poll() is not None:
-                break
-            time.sleep(0.1)
-    process.kill()
-    sys.exit("error: warren-broker did not start; its log:\n" + pathlib.Path(log.name).read_text())
+def rate(report):
+    """Messages a second."""
+    return report["consumed_per_second" if report["consumed"] else "published_per_second"]
+
+
+def median(tool, uri, arguments):
+    """The run in the middle of several; None when one failed."""
+    reports = [load(tool, uri, arguments) for _ in range(RUNS)]
+    if None in reports:
+        return None
+    by = (lambda report: latency(report)["p99"]) if "--rate" in arguments else rate
+    return sorted(reports, key=by)[len(reports) // 2]
 
 
 def row(name, report, memory):
     """One printed line of figures."""
     if report is None:
         return f"    {name:<10} failed"
-    latency = report["latency_ms"] if report["consumed"] else report["confirm_ms"]
+    times = latency(report)
     confirms = f"  confirm p99 {report['confirm_ms']['p99']:.2f} ms" if report["confirm_ms"]["max"] else ""
-    return (f"    {name:<10}{report['published_per_second']:>12,.0f} in/s {report['consumed_per_second']:>12,.0f} out/s"
-            f"   p50 {latency['p50']:.2f}  p99 {latency['p99']:.2f} ms{confirms}"
-            f"   {memory} MiB   lost {report['lost']}, duplicated {report['duplicated']}")
+    share = report["own_cpu_seconds"] / report["seconds"] / os.cpu_count()
+    return (f"    {name:<10}{rate(report):>12,.0f} msg/s   p50 {times['p50']:.2f}  p99 {times['p99']:.2f} ms{confirms}"
+            f"   {memory / 2**20:.0f} MiB   tool {share:.0%} of the CPUs"
+            f"   lost {report['lost']}, duplicated {report['duplicated']}")
+
+
+def machine(release):
+    """What all this is measured on and of."""
+    cpu = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.machine())
+    memory = int(pathlib.Path("/proc/meminfo").read_text().split()[1]) / 2**20
+    version = subprocess.run([f"{release}/warren-broker", "--version"], capture_output=True, text=True).stdout.strip()
+    print(f"  {os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, Linux {platform.release()}")
+    print(f"  {version}; RabbitMQ {os.environ.get('RABBITMQ_VERSION', 'not measured')}; "
+          f"medians of {RUNS} runs of {SECONDS} s")
+
+
+def compare(tool, warren, table):
+    """Every workload through both, into `table`. Returns whether all of Warren's ran."""
+    rabbit_uri, rabbit_pid = os.environ.get("RABBITMQ_URI"), os.environ.get("RABBITMQ_PID")
+    fine, ours_by_name = True, {}
+    for name, arguments in WORKLOADS:
+        print(f"\n  {name}\n    warren-load --duration {SECONDS} {' '.join(arguments)}", flush=True)
+        ours = ours_by_name[name] = median(tool, warren.uri, arguments)
+        print(row("Warren", ours, bench_node.resident(warren.pid)), flush=True)
+        fine &= ours is not None
+        theirs = median(tool, rabbit_uri, arguments) if rabbit_uri else None
+        ratio = ""
+        if rabbit_uri:
+            print(row("RabbitMQ", theirs, bench_node.resident(rabbit_pid)))
+        if ours and theirs and "--rate" not in arguments:
+            ratio = f"{rate(ours) / max(rate(theirs), 1):.1f}"
+            print(f"    {'':<10}{ratio} times RabbitMQ", flush=True)
+        if ours and ours_by_name.get(ONE_QUEUE) and "--queues" in arguments:
+            print(f"    {'':<10}{rate(ours) / rate(ours_by_name[ONE_QUEUE]):.0%} of Warren with one queue")
+        cells = [f"{rate(one):,.0f}" if one else "" for one in (ours, theirs)]
+        cells += [ratio] + [f"{latency(one)['p99']:.2f}" if one else "" for one in (ours, theirs)]
+        table.append(f"| {name} | {' | '.join(cells)} |")
+    return fine
 
 
 def main(release):
-    tool = f"{release}/warren-load"
-    rabbit_uri, rabbit_pid = os.environ.get("RABBITMQ_URI"), os.environ.get("RABBITMQ_PID")
-    failed = False
-    with tempfile.TemporaryDirectory() as work:
-        log = open(f"{work}/warren.log", "w")
-        warren, warren_uri = start_warren(f"{release}/warren-broker", f"{work}/data", log)
+    table = ["| workload | Warren msg/s | RabbitMQ msg/s | ratio | Warren p99 ms | RabbitMQ p99 ms |", "|---|---|---|---|---|---|"]
+    machine(release)
+    with tempfile.TemporaryDirectory() as work, open(f"{work}/warren.log", "w") as log:
+        warren = bench_node.Warren(f"{release}/warren-broker", f"{work}/data", log)
         try:
-            for name, arguments in WORKLOADS:
-                print(f"\n  {name}\n    warren-load {' '.join(arguments)}", flush=True)
-                ours = load(tool, warren_uri, arguments)
-                print(row("Warren", ours, resident(warren.pid)), flush=True)
-                failed |= ours is None
-                if rabbit_uri:
-                    theirs = load(tool, rabbit_uri, arguments)
-                    print(row("RabbitMQ", theirs, resident(rabbit_pid)))
-                    if ours and theirs and "--rate" not in arguments:
-                        measure = "consumed_per_second" if ours["consumed"] else "published_per_second"
-                        ratio = ours[measure] / max(theirs[measure], 1)
-                        print(f"    {'':<10}{ratio:.1f} times RabbitMQ", flush=True)
+            fine = compare(f"{release}/warren-load", warren, table)
         finally:
-            warren.terminate()
-            try:
-                warren.wait(20)
-            except subprocess.TimeoutExpired:
-                warren.kill()
-    print("\n  Figures of one run on this machine, load tool included. Memory is what is resident after the run.")
-    print("  With a fast consumer many messages are acknowledged before they need be on disk; without one, none are.")
-    return 1 if failed else 0
+            warren.stop()
+    print("\n  a node on its own")
+    for what, figure, goal in bench_node.figures(f"{release}/warren-broker"):
+        print(f"    {what:<45}{figure:>16}   {goal}", flush=True)
+        table.append(f"| {what} | {figure} | | | | |")
+    print("\n" + "\n".join(table))
+    print("\n  Memory is what is resident after the run. With a fast consumer many messages are acknowledged before they")
+    print("  need be on disk; without one, none are.")
+    return 0 if fine else 1
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ use crate::{
 const SILENCE: Duration = Duration::from_millis(100);
 
 /// The queues that messages are published to and that stay.
-pub(crate) const FAMILIES: [&str; 8] =
-    ["orders", "fan-a", "fan-b", "purged", "ranked", "capped", "refusing", "brief"];
+pub(crate) const FAMILIES: [&str; 9] =
+    ["orders", "fan-a", "fan-b", "purged", "ranked", "capped", "refusing", "once", "brief"];
 
 /// When to stop reading a queue.
 enum Until<'a> {

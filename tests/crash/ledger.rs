@@ -8,8 +8,11 @@
 //!   Sent ────────────────────────────────▶ Due ────────────────────────────────────────▶ Leaving
 //!    │                                      ▲      seen after a crash: that was lost        │ │
 //!    │                                      └───────────────────────────────────────────────┘ │
-//!    └── not seen after a crash ──▶ Gone ◀── answered, or not seen after a crash ─────────────┘
+//!    └── not seen after a crash ──▶ Lost    Gone ◀── answered, or not seen after a crash ─────┘
 //! ```
+//!
+//! Where the broker keeps a window of keys a publisher sends again what it does not know to have
+//! arrived, and some that it does: what was lost may come then, and nothing comes twice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -31,11 +34,15 @@ enum Fate {
     Leaving,
     /// Must not be there.
     Gone,
+    /// It may have been lost with a crash, unconfirmed.
+    Lost,
 }
 
 #[derive(Debug)]
 struct Entry {
     fate: Fate,
+    /// The broker has said that it is there, or it was seen after a crash.
+    confirmed: bool,
     /// A copy may be in the dead-letter queue, and may have come there more than once.
     rejected: bool,
 }
@@ -122,9 +129,20 @@ impl Ledger {
         let message = Message { publisher, number: *number };
         for queue in queues {
             let family = self.families.entry((*queue).to_owned()).or_default();
-            family.insert(message, Entry { fate: Fate::Sent, rejected: false });
+            family.insert(message, Entry { fate: Fate::Sent, confirmed: false, rejected: false });
         }
         message
+    }
+
+    /// The latest messages of `publisher` to `queue`, which are about to be sent there once more.
+    pub(crate) fn send_again(&mut self, publisher: u64, queue: &str, most: u64) -> Vec<Message> {
+        let last = self.numbers.get(&publisher).copied().unwrap_or_default();
+        let numbers = last.saturating_sub(most) + 1..=last;
+        let again: Vec<_> = numbers.map(|number| Message { publisher, number }).collect();
+        for message in &again {
+            self.change(queue, *message, Fate::Lost, Fate::Sent);
+        }
+        again
     }
 
     /// The broker has confirmed the message.
@@ -133,6 +151,9 @@ impl Ledger {
             let emptying = self.emptying.contains(*queue);
             let fate = if emptying { Fate::Leaving } else { Fate::Due };
             self.change(queue, message, Fate::Sent, fate);
+            if let Some(entry) = self.families.get_mut(*queue).and_then(|f| f.get_mut(&message)) {
+                entry.confirmed = true;
+            }
         }
     }
 
@@ -220,7 +241,9 @@ impl Ledger {
         let fate = self.families.get(family(queue)).and_then(|f| f.get(&message)).map(|e| e.fate);
         match fate {
             None => self.violated(format!("{queue}: {message:?} never was sent there")),
-            Some(Fate::Gone) => self.violated(format!("{queue}: {message:?} had gone for good")),
+            Some(fate @ (Fate::Gone | Fate::Lost)) => {
+                self.violated(format!("{queue}: {message:?} was {fate:?}, and is there"));
+            }
             Some(_) => {}
         }
         let seen = (queue.to_owned(), message);
@@ -257,11 +280,14 @@ impl Ledger {
                 missing.push(*message);
             }
             entry.fate = match entry.fate {
-                Fate::Gone => Fate::Gone,
+                fate @ (Fate::Gone | Fate::Lost) => fate,
                 _ if here || there => Fate::Due,
                 fate if !exact => fate,
+                // Its acknowledgement may be lost together with it.
+                _ if !entry.confirmed => Fate::Lost,
                 _ => Fate::Gone,
             };
+            entry.confirmed |= here || there;
         }
         if let (Some(first), Some(last)) = (missing.first(), missing.last()) {
             let count = missing.len();

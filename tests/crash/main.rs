@@ -35,7 +35,7 @@ use warren_tests::{broker::Broker, patience::SOON};
 use crate::{
     churn::Slot,
     dice::Dice,
-    publishing::{BRIEF, CAPPED, EVENTS, ORDERS, PURGED, RANKED, REFUSING},
+    publishing::{BRIEF, CAPPED, EVENTS, ONCE, ORDERS, PURGED, RANKED, REFUSING},
     stage::Stage,
 };
 
@@ -52,8 +52,10 @@ const CONSUMERS: u64 = 100;
 const DECLARER: u64 = 200;
 const MOVERS: u64 = 300;
 /// The queues with a consumer.
-const CONSUMED: [&str; 9] =
-    ["orders", "dead", "fan-a", "fan-b", "expired", "spilled", "capped", "refusing", "ranked"];
+#[rustfmt::skip]
+const CONSUMED: [&str; 10] = [
+    "orders", "dead", "fan-a", "fan-b", "expired", "spilled", "capped", "refusing", "ranked", "once",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_promise_outlives_a_kill() {
@@ -163,7 +165,8 @@ async fn play(
 
 fn players(stage: &Stage, dice: impl Fn(u64) -> Dice) -> Vec<JoinHandle<()>> {
     let mut players = Vec::new();
-    let routes = [ORDERS, ORDERS, EVENTS, EVENTS, BRIEF, PURGED, RANKED, RANKED, CAPPED, REFUSING];
+    let routes =
+        [ORDERS, ORDERS, EVENTS, EVENTS, BRIEF, PURGED, RANKED, RANKED, CAPPED, REFUSING, ONCE];
     for (who, route) in (PUBLISHERS..).zip(routes) {
         players.push(tokio::spawn(publishing::play(stage.clone(), who, route, dice(who))));
     }

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use futures::FutureExt;
 use lapin::{
-    BasicProperties, Channel, Confirmation, PublisherConfirm, Result, options::QueuePurgeOptions,
+    BasicProperties, Channel, Confirmation, PublisherConfirm, Result,
+    options::QueuePurgeOptions,
+    types::{AMQPValue, FieldTable},
 };
 use tokio::time::sleep;
 
@@ -16,6 +18,9 @@ use crate::{
 
 /// Messages that may wait in a queue before its publishers rest.
 const ENOUGH: usize = 500;
+
+/// Messages that are sent again after a crash, where that does no harm.
+const AGAIN: u64 = 300;
 
 /// Where a publisher publishes, and which queues that leads to.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +37,7 @@ pub(crate) const RANKED: Route = Route { exchange: "direct", key: "ranked", queu
 pub(crate) const CAPPED: Route = Route { exchange: "direct", key: "capped", queues: &["capped"] };
 pub(crate) const REFUSING: Route =
     Route { exchange: "direct", key: "refusing", queues: &["refusing"] };
+pub(crate) const ONCE: Route = Route { exchange: "direct", key: "once", queues: &["once"] };
 pub(crate) const BRIEF: Route = Route { exchange: "direct", key: "brief", queues: &["brief"] };
 pub(crate) const PURGED: Route = Route { exchange: "", key: "purged", queues: &["purged"] };
 
@@ -60,15 +66,25 @@ async fn run(
 ) -> Result<()> {
     let (_connection, channel) = stage.channel().await?;
     stage.is_ready();
+    if route.key == "once" {
+        let again = stage.ledger().send_again(who, route.key, AGAIN);
+        for message in again {
+            let confirm = send(&channel, route, message, &mut dice).await?;
+            waiting.push_back((message, confirm));
+        }
+    }
     let window = 1 + dice.below(200) as usize;
     loop {
         let rests = route.queues.iter().any(|queue| stage.ledger().backlog(queue) > ENOUGH);
         let burst = if rests { 0 } else { dice.below(40) };
         for _ in 0..burst {
             let message = stage.ledger().send(who, route.queues);
-            let (to, body) = ((route.exchange, route.key), message.to_body(padding(&mut dice)));
-            let properties = properties(route.key, message, &mut dice);
-            waiting.push_back((message, publish_with(&channel, to, &body, properties).await?));
+            // The second copy's confirm, too, is a promise about the first.
+            let copies = if route.key == "once" && dice.percent(10) { 2 } else { 1 };
+            for _ in 0..copies {
+                let confirm = send(&channel, route, message, &mut dice).await?;
+                waiting.push_back((message, confirm));
+            }
         }
         while waiting.len() > window || burst == 0 && !waiting.is_empty() {
             let Some((message, confirm)) = waiting.pop_front() else { break };
@@ -87,6 +103,16 @@ async fn run(
     }
 }
 
+async fn send(
+    channel: &Channel,
+    route: Route,
+    message: Message,
+    dice: &mut Dice,
+) -> Result<PublisherConfirm> {
+    let (to, body) = ((route.exchange, route.key), message.to_body(padding(dice)));
+    publish_with(channel, to, &body, properties(route.key, message, dice)).await
+}
+
 /// Empties the queue. Everything this publisher sent before is then in it, or gone.
 async fn purge(stage: &Stage, channel: &Channel) -> Result<()> {
     stage.ledger().emptying("purged");
@@ -99,6 +125,12 @@ fn properties(key: &str, message: Message, dice: &mut Dice) -> BasicProperties {
     let properties = BasicProperties::default();
     match key {
         "ranked" => properties.with_priority(message.priority(key)),
+        "once" => {
+            let key = AMQPValue::LongString(format!("{message:?}").into());
+            let mut headers = FieldTable::default();
+            headers.insert("x-deduplication-header".into(), key);
+            properties.with_headers(headers)
+        }
         // At times less than the queue gives, at times more.
         "brief" if dice.percent(30) => {
             properties.with_expiration(dice.below(400).to_string().into())

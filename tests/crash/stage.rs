@@ -147,7 +147,7 @@ impl Stage {
 }
 
 /// The queues that stay, with the exchange and key that lead to each.
-fn lasting_queues() -> [(&'static str, FieldTable, &'static str, &'static str); 11] {
+fn lasting_queues() -> [(&'static str, FieldTable, &'static str, &'static str); 12] {
     let number = AMQPValue::LongInt;
     let text = |text: &str| AMQPValue::LongString(text.into());
     let of = |grave: Option<&str>, more: &[(&str, AMQPValue)]| {
@@ -164,6 +164,7 @@ fn lasting_queues() -> [(&'static str, FieldTable, &'static str, &'static str); 
     let brief = of(Some("expired"), &[("x-message-ttl", number(250))]);
     let capped = of(Some("spilled"), &[("x-max-length", number(CAPPED))]);
     let full = [("x-max-length", number(REFUSING)), ("x-overflow", text("reject-publish"))];
+    let once = of(None, &[("x-message-deduplication", AMQPValue::Boolean(true))]);
     let none = || of(None, &[]);
     [
         ("orders", of(Some("dead"), &[]), "direct", "orders"),
@@ -171,6 +172,7 @@ fn lasting_queues() -> [(&'static str, FieldTable, &'static str, &'static str); 
         ("capped", capped, "direct", "capped"),
         ("refusing", of(None, &full), "direct", "refusing"),
         ("ranked", of(None, &[("x-max-priority", number(4))]), "direct", "ranked"),
+        ("once", once, "direct", "once"),
         ("purged", none(), "direct", "purged"),
         ("fan-a", none(), "topic", "event.#"),
         ("fan-b", none(), "topic", "event.*"),
