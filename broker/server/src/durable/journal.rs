@@ -34,6 +34,8 @@ pub(crate) struct Journal {
     part: Option<OpenPart>,
     /// What was handed over last is durable once this is.
     last: Position,
+    /// Where the log ended when something was handed over last.
+    file: u32,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,8 @@ struct OpenPart {
 impl Journal {
     pub(crate) fn new(log: Arc<Log<RealFs>>) -> Self {
         let full = FULL.min(log.max_batch() / 4);
-        Self { log, batch: Batch::new(), full, part: None, last: Position::ZERO }
+        let file = log.tail().file();
+        Self { log, batch: Batch::new(), full, part: None, last: Position::ZERO, file }
     }
 
     /// What has changed in a queue.
@@ -148,6 +151,12 @@ impl Journal {
         }
     }
 
+    /// The log file that what is recorded now goes to, or a later one; never asks the log, and so may be
+    /// one that was given up by now.
+    pub(crate) fn earliest_file(&self) -> u32 {
+        self.file
+    }
+
     /// The log file that what is recorded now goes to, or a later one.
     pub(crate) fn file(&self) -> u32 {
         self.log.tail().file()
@@ -163,6 +172,7 @@ impl Journal {
             // nothing may be promised.
             self.last = self.log.append(batch.seal()).unwrap_or(Position::MAX);
         }
+        self.file = self.log.tail().file();
         self.last
     }
 

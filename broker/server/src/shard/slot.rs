@@ -122,10 +122,10 @@ impl Slot {
             return;
         }
         if let Some(first) = changes.entered.first() {
-            self.whereabouts.note(first.id, journal.file());
+            self.whereabouts.note(first.id, journal.earliest_file());
         }
         if let Some(first) = changes.keys.first() {
-            self.keys_at.note(first.id, journal.file());
+            self.keys_at.note(first.id, journal.earliest_file());
         }
         journal.record(id, changes);
         changes.clear();

@@ -168,10 +168,7 @@ impl<F: FileSystem> Writer<F> {
     }
 
     fn header(&self, round: &Round) -> round::Header {
-        let checksum = round
-            .batches
-            .iter()
-            .fold(0, |crc, batch| crc32c::crc32c_combine(crc, batch.checksum, batch.len));
+        let checksum = round.batches.iter().fold(0, |crc, batch| batch.checksum_after(crc));
         round::Header {
             length: round.length as u32,
             log_id: self.shared.log_id,
