@@ -90,6 +90,8 @@ impl Life {
         let remembered = Remembered { last: self.log.last, delivered, messages, pages, keys };
         let settings = Arc::clone(self.bench.queue.settings());
         self.bench.queue = Queue::restore(settings, remembered);
+        let (last, _) = self.bench.queue.marks();
+        assert!(self.log.keys.iter().all(|key| key.id <= last), "a number is given again");
         self.log.took_back(self.bench.queue.pages());
         let known: BTreeSet<_> = self.bench.queue.pages().map(|(number, _)| number).collect();
         self.bench.disk.crash(|page| known.contains(page));
