@@ -40,6 +40,14 @@ fn pika_calls_and_is_answered() {
 }
 
 #[test]
+fn pika_understands_what_it_may_not_do() {
+    // It makes users over the management API, which another broker may have elsewhere.
+    if std::env::var_os("WARREN_CONFORMANCE_URI").is_none() {
+        run("venv/bin/python", "access_with_pika.py");
+    }
+}
+
+#[test]
 fn aio_pika_works_unchanged() {
     run("venv/bin/python", "with_aio_pika.py");
 }

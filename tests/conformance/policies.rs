@@ -105,6 +105,7 @@ async fn a_policy_gives_an_exchange_its_alternate() {
     declare_queue(&channel, "unroutable").await;
     bind(&channel, "unroutable", "rest", "").await;
     publish(&channel, "main", "k", "lost").await;
+    expect_counts(&channel, "unroutable", (0, 0)).await;
     let policy = json!({"pattern": "^main$", "definition": {"alternate-exchange": "rest"}, "apply-to": "exchanges"});
     assert_eq!(api.put("/policies/%2F/ae", &policy).0, 201);
     publish(&channel, "main", "k", "found").await;

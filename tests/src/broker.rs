@@ -36,7 +36,8 @@ pub struct Broker {
 // === impl Broker ===
 
 impl Broker {
-    /// Starts a broker with further `arguments`, and waits until it accepts connections.
+    /// Starts a broker with further `arguments`, in which `{address}` stands for its address, and
+    /// waits until it accepts connections.
     ///
     /// # Panics
     ///
@@ -63,7 +64,8 @@ impl Broker {
             format!("--data-dir={}", home.join("data").display()),
             "--exit-on-stdin-eof".to_owned(),
         ];
-        all.extend(arguments.iter().map(ToString::to_string));
+        let given = arguments.iter();
+        all.extend(given.map(|argument| argument.replace("{address}", &address.to_string())));
         let uri = Uri::local(address.to_string(), PORT);
         let mut process = launch(&all, &files, disk.as_ref());
         await_listener(&mut process, address);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -31,6 +32,9 @@ use crate::shard::work::{Batch, Work};
 /// Messages that one request gets, at most.
 const MOST: u64 = 10_000;
 
+/// Bytes of bodies that one request gets, at most by one message more.
+const MOST_BYTES: usize = 32 << 20;
+
 /// What becomes of messages that were got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
@@ -47,6 +51,9 @@ pub(super) async fn publish(
     Names((vhost, exchange)): Names<(String, String)>,
     Payload(request): Payload<PublishRequest>,
 ) -> Answered {
+    if let Some(shortage) = node.shortage() {
+        return Err(Failed::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", shortage));
+    }
     let exchange = exchange_name(&exchange);
     let properties = properties::read(&request.properties)?;
     let body = decoded(&request)?;
@@ -125,14 +132,19 @@ async fn take(
     then: Then,
 ) -> Result<Vec<Reply>, Failed> {
     let (mut taken, mut ids) = (Vec::new(), Vec::new());
+    let mut bytes = 0;
     let mut failed = None;
     for _ in 0..count {
+        if bytes > MOST_BYTES {
+            break;
+        }
         match ask(&node, queue, Command::Get { no_ack: false }).await {
-            Ok(reply @ Reply::Got { id, .. }) => {
-                ids.push(id);
+            Ok(reply) => {
+                let Reply::Got { id, message, .. } = &reply else { break };
+                ids.push(*id);
+                bytes += message.body().len();
                 taken.push(reply);
             }
-            Ok(_) => break,
             Err(error) => {
                 failed = Some(error);
                 break;
