@@ -4,6 +4,9 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use broker_storage::fs::FileSystem;
+use broker_storage::fs::real::RealFs;
+
 use crate::random;
 
 /// A data directory that this process owns until the value is dropped.
@@ -44,7 +47,7 @@ impl DataDir {
     ///
     /// When another process holds it, or it cannot be read and written.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(path).map_err(failed("create", path))?;
+        RealFs.create_dir_all(path).map_err(failed("create", path))?;
         let lock_path = path.join("lock");
         let lock = File::options()
             .create(true)

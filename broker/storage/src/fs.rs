@@ -20,7 +20,8 @@ pub trait FileSystem: fmt::Debug + Send + Sync + 'static {
     /// An open file.
     type File: File;
 
-    /// Creates `path` and its missing parents; succeeds when it is there.
+    /// Creates `path` and its missing parents, so that they survive a power cut; succeeds when it is
+    /// there.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
 
     /// Opens `path` for reading and writing; with `create`, makes it when it is missing.

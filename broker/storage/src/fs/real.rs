@@ -19,7 +19,14 @@ impl FileSystem for RealFs {
     type File = RealFile;
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        let is_missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
+        let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
+        fs::create_dir_all(path)?;
+        for parent in missing.iter().rev().filter_map(|dir| dir.parent()) {
+            let here = parent.as_os_str().is_empty();
+            self.sync_dir(if here { Path::new(".") } else { parent })?;
+        }
+        Ok(())
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<RealFile> {

@@ -17,6 +17,10 @@ use crate::{
 /// Spare files kept; more are removed.
 const MAX_SPARES: usize = 4;
 
+/// No log has so many files in its life, which would be some hundred PB. Numbers go up from here
+/// without anybody looking.
+const LAST: u32 = u32::MAX / 2;
+
 /// The files of one log.
 #[derive(Debug)]
 pub(crate) struct Files<F: FileSystem> {
@@ -61,6 +65,10 @@ impl<F: FileSystem> Files<F> {
         };
         for path in fs.list(&dir).map_err(io("list", &dir))? {
             match Name::parse(&path) {
+                Name::Log(number) if number > LAST => {
+                    let reason = "its number is none that a log comes to";
+                    return Err(Error::Corrupt { path, offset: 0, reason });
+                }
                 Name::Log(number) => {
                     let file = fs.open(&path, false).map_err(io("open", &path))?;
                     state.open.insert(number, Arc::new(file));

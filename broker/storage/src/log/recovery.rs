@@ -90,7 +90,13 @@ impl<F: FileSystem> Log<F> {
             damage: Vec::new(),
             torn_bytes: 0,
         };
-        for number in files.numbers() {
+        let numbers = files.numbers();
+        // A life without a snapshot began with the first file, one with it with the file it names.
+        let first = Position::new(from.file().max(1), 0);
+        if numbers.first().is_some_and(|number| *number > first.file()) {
+            scan.corrupt(first, "the file is gone, and later ones are there");
+        }
+        for number in numbers {
             scan.file(number, &mut visit)?;
         }
         scan.settle();

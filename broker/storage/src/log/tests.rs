@@ -21,6 +21,8 @@ use crate::{
     record::Record,
 };
 
+mod files;
+
 const DIR: &str = "/log";
 
 fn options() -> Options {
@@ -330,24 +332,6 @@ fn a_flipped_bit_below_the_frontier_is_reported_and_the_rest_is_read() {
         let kept = damaged.list(DIR.as_ref()).unwrap();
         assert!(kept.contains(&path.with_extension("damaged")), "batch {number}: {kept:?}");
     }
-}
-
-#[test]
-fn released_files_are_used_again() {
-    let fs = MemoryFs::default();
-    let log = open(&fs).unwrap().0.log;
-    let mut writer = log.writer();
-    for number in 0..400 {
-        log.append(batch(number, 1, 3000)).unwrap();
-        while matches!(writer.step().unwrap(), Step::Durable(_)) {}
-        log.release(log.durable()).unwrap();
-    }
-    assert_eq!(log.disk_bytes(), u64::from(options().file_len));
-    let files = fs.list(DIR.as_ref()).unwrap();
-    assert!(files.len() <= 8, "{files:?}");
-    let (reopened, seen) = open(&fs).unwrap();
-    assert!(reopened.damage.is_empty(), "{:?}", reopened.damage);
-    assert_eq!(batches(&seen).last(), Some(&399));
 }
 
 #[test]
