@@ -23,6 +23,7 @@ fn arguments(name: &str, value: impl Into<Value>) -> FieldTable {
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = declarations();
+    rows.extend(deletions());
     rows.extend(bindings());
     rows
 }
@@ -88,6 +89,11 @@ fn declarations() -> Vec<Row> {
             406,
             "alternate-exchange",
         ),
+    ]
+}
+
+fn deletions() -> Vec<Row> {
+    vec![
         row(exchange::Delete { exchange: "", ..Default::default() }, Channel, 403, DEFAULT),
         row(
             exchange::Delete { exchange: "amq.topic", ..Default::default() },
