@@ -6,12 +6,12 @@ ARGS ?=
 
 ROUNDS ?= 300
 
-.PHONY: help dev test crash bench fmt lint tidy tools clean
+.PHONY: help dev test crash conformance-rabbitmq suites bench fmt lint tidy tools clean
 
 .DEFAULT_GOAL := help
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: ## Run the operator and a real broker on this machine: make dev [DIR=examples/orders] [ARGS=--until-ready]
 	@scripts/dev $(DIR) $(ARGS)
@@ -22,6 +22,12 @@ test: ## Run every test: crates, house rules, conformance, end to end
 crash: ## Kill the broker under load again and again: make crash [ROUNDS=300]
 	cargo build --locked --package warren-broker
 	WARREN_CRASH_ROUNDS=$(ROUNDS) cargo test --locked --package warren-tests --test crash -- --nocapture
+
+conformance-rabbitmq: ## Hold RabbitMQ to the same rules: where it passes, the tests are right
+	@scripts/conformance-rabbitmq
+
+suites: ## Run the suites of other AMQP clients on RabbitMQ and Warren: make suites [ARGS=kombu]
+	@scripts/suites $(ARGS)
 
 bench: ## Measure the broker, and RabbitMQ beside it
 	@scripts/bench

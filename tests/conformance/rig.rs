@@ -74,6 +74,14 @@ impl Rig {
         (connection, channel)
     }
 
+    /// As [`Rig::client`], for one that wants to know when its consumers end.
+    pub(crate) fn client_that_hears_of_cancellations(&self) -> Client {
+        let mut client =
+            Client::connect_with(&self.uri, &["consumer_cancel_notify"]).expect("a connection");
+        client.open_channel(1).expect("a channel");
+        client
+    }
+
     /// A bare client with channel 1 open.
     pub(crate) fn client(&self) -> Client {
         let mut client = Client::connect(&self.uri).expect("a connection");

@@ -111,6 +111,7 @@ async fn what_was_rolled_back_can_be_acknowledged_again() {
     let queue = rig.name("queue");
     declare_queue(&other, &queue).await;
     publish(&other, "", &queue, "body").await;
+    expect_counts(&other, &queue, (1, 0)).await;
     let got = take(&channel, &queue).await.expect("a message");
     let tag = got.delivery_tag;
     channel.basic_ack(tag, BasicAckOptions::default()).await.unwrap();

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use broker_protocol::{
-    Frame, FrameKind, Method, encode,
+    FieldTable, Frame, FrameKind, Method, encode,
     frame::PROTOCOL_HEADER,
     method::{channel, connection},
 };
@@ -42,7 +42,17 @@ impl Client {
     ///
     /// When the broker is not there, refuses, or does not answer in time.
     pub fn connect(uri: &Uri) -> Result<Self> {
+        Self::connect_with(uri, &[])
+    }
+
+    /// As [`Client::connect`], for a client that says it has these capabilities.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::connect`].
+    pub fn connect_with(uri: &Uri, capabilities: &[&str]) -> Result<Self> {
         let mut client = Self::greet(uri)?;
+        let capabilities: FieldTable = capabilities.iter().map(|name| (*name, true)).collect();
         let response = format!("\0{}\0{}", uri.user, uri.password);
         client.send(
             0,
@@ -50,7 +60,7 @@ impl Client {
                 mechanism: "PLAIN",
                 response: response.as_bytes(),
                 locale: "en_US",
-                ..Default::default()
+                client_properties: [("capabilities", capabilities)].into_iter().collect(),
             },
         )?;
         let tune = client.wait(0, |method| match method {
