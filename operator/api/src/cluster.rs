@@ -11,6 +11,7 @@ use crate::cluster::{
     settings::Settings,
     status::BrokerClusterStatus,
     storage::Storage,
+    tls::Tls,
 };
 
 pub mod access;
@@ -19,6 +20,7 @@ pub mod scheduling;
 pub mod settings;
 pub mod status;
 pub mod storage;
+pub mod tls;
 
 /// What a cluster of brokers should be.
 #[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -73,6 +75,11 @@ pub struct BrokerClusterSpec {
     /// The Service that clients connect to.
     #[serde(default)]
     pub service: Exposure,
+
+    /// TLS for clients, on port 5671, and for the management API, on port 15671; none when left out.
+    /// The ports without TLS stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 
     /// Where the pods may run.
     #[serde(default)]

@@ -26,6 +26,7 @@ pub mod probes;
 pub mod secret;
 pub mod services;
 pub mod stateful_set;
+pub mod tls;
 
 pub use config_map::config_map;
 pub use credentials::Credentials;

@@ -15,8 +15,8 @@ use operator_api::BrokerCluster;
 
 use crate::{
     labels, names,
-    ports::{AMQP, MANAGEMENT, METRICS, Port},
-    probes,
+    ports::{self, AMQP, MANAGEMENT, METRICS},
+    probes, tls,
 };
 
 /// Name of the broker's container.
@@ -40,7 +40,7 @@ pub fn pod(cluster: &BrokerCluster, image: &str) -> PodSpec {
     let secrets = &cluster.spec.image_pull_secrets;
     PodSpec {
         containers: vec![container(cluster, image)],
-        volumes: Some(vec![credentials_volume(cluster)]),
+        volumes: Some(volumes(cluster)),
         image_pull_secrets: (!secrets.is_empty()).then(|| secrets.clone()),
         termination_grace_period_seconds: Some(GRACE_SECONDS),
         automount_service_account_token: Some(false),
@@ -85,7 +85,7 @@ fn container(cluster: &BrokerCluster, image: &str) -> Container {
             }),
             ..EnvFromSource::default()
         }]),
-        ports: Some([AMQP, MANAGEMENT, METRICS].map(Port::of_container).to_vec()),
+        ports: Some(ports::of(cluster).into_iter().map(|port| port.of_container()).collect()),
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         startup_probe: Some(probes::startup()),
         readiness_probe: Some(probes::readiness()),
@@ -97,26 +97,35 @@ fn container(cluster: &BrokerCluster, image: &str) -> Container {
             capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
             ..SecurityContext::default()
         }),
-        volume_mounts: Some(vec![
-            VolumeMount {
-                name: CREDENTIALS_VOLUME.to_owned(),
-                mount_path: CREDENTIALS_DIR.to_owned(),
-                read_only: Some(true),
-                ..VolumeMount::default()
-            },
-            VolumeMount {
-                name: DATA_VOLUME.to_owned(),
-                mount_path: DATA_DIR.to_owned(),
-                ..VolumeMount::default()
-            },
-        ]),
+        volume_mounts: Some(mounts(cluster)),
         ..Container::default()
     }
 }
 
+fn volumes(cluster: &BrokerCluster) -> Vec<Volume> {
+    let tls = cluster.spec.tls.iter().flat_map(tls::volumes);
+    std::iter::once(credentials_volume(cluster)).chain(tls).collect()
+}
+
+fn mounts(cluster: &BrokerCluster) -> Vec<VolumeMount> {
+    let credentials = VolumeMount {
+        name: CREDENTIALS_VOLUME.to_owned(),
+        mount_path: CREDENTIALS_DIR.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    };
+    let data = VolumeMount {
+        name: DATA_VOLUME.to_owned(),
+        mount_path: DATA_DIR.to_owned(),
+        ..VolumeMount::default()
+    };
+    let tls = cluster.spec.tls.iter().flat_map(tls::mounts);
+    [credentials, data].into_iter().chain(tls).collect()
+}
+
 /// The command line. Kubernetes replaces `$(NAME)` by the variable's value.
 fn arguments(cluster: &BrokerCluster) -> Vec<String> {
-    vec![
+    let mut arguments = vec![
         format!("--listen=$(POD_IP):{}", AMQP.number),
         format!("--management-listen=$(POD_IP):{}", MANAGEMENT.number),
         format!("--metrics-listen=$(POD_IP):{}", METRICS.number),
@@ -124,7 +133,9 @@ fn arguments(cluster: &BrokerCluster) -> Vec<String> {
         format!("--credentials-dir={CREDENTIALS_DIR}"),
         "--node-name=$(POD_NAME)".to_owned(),
         format!("--cluster-name={}", names::cluster(cluster)),
-    ]
+    ];
+    arguments.extend(cluster.spec.tls.iter().flat_map(tls::arguments));
+    arguments
 }
 
 fn pod_field(name: &str, path: &str) -> EnvVar {

@@ -4,6 +4,7 @@ use k8s_openapi::{
     api::core::v1::{ContainerPort, ServicePort},
     apimachinery::pkg::util::intstr::IntOrString,
 };
+use operator_api::BrokerCluster;
 
 /// One port of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +19,20 @@ pub struct Port {
 
 /// AMQP 0-9-1.
 pub const AMQP: Port = Port { name: "amqp", number: 5672, protocol: "amqp" };
+/// AMQP 0-9-1 over TLS.
+pub const AMQPS: Port = Port { name: "amqps", number: 5671, protocol: "amqps" };
+/// The management API over TLS.
+pub const MANAGEMENT_TLS: Port = Port { name: "management-tls", number: 15671, protocol: "https" };
 /// The management API and the health probes.
 pub const MANAGEMENT: Port = Port { name: "management", number: 15672, protocol: "http" };
 /// Prometheus metrics, without credentials.
 pub const METRICS: Port = Port { name: "metrics", number: 15692, protocol: "http" };
+
+/// The ports of a cluster's brokers.
+pub fn of(cluster: &BrokerCluster) -> Vec<Port> {
+    let tls: &[Port] = if cluster.spec.tls.is_some() { &[AMQPS, MANAGEMENT_TLS] } else { &[] };
+    [&[AMQP, MANAGEMENT, METRICS], tls].concat()
+}
 
 // === impl Port ===
 

@@ -5,7 +5,7 @@ use operator_api::{BrokerCluster, cluster::exposure::ExposureType};
 
 use crate::{
     labels, names, owner,
-    ports::{AMQP, MANAGEMENT, METRICS, Port},
+    ports::{self, METRICS},
 };
 
 /// Where clients connect: any broker that is ready.
@@ -14,10 +14,8 @@ use crate::{
 /// outside the Kubernetes cluster.
 pub fn client_service(cluster: &BrokerCluster) -> Service {
     let exposure = &cluster.spec.service;
-    let ports: &[Port] = match exposure.type_ {
-        ExposureType::ClusterIP => &[AMQP, MANAGEMENT, METRICS],
-        ExposureType::NodePort | ExposureType::LoadBalancer => &[AMQP, MANAGEMENT],
-    };
+    let is_inside = exposure.type_ == ExposureType::ClusterIP;
+    let ports = ports::of(cluster).into_iter().filter(|port| is_inside || *port != METRICS);
     let mut metadata = owner::child(cluster, names::client_service(cluster));
     metadata.annotations =
         Some(exposure.annotations.clone()).filter(|annotations| !annotations.is_empty());
@@ -26,7 +24,7 @@ pub fn client_service(cluster: &BrokerCluster) -> Service {
         spec: Some(ServiceSpec {
             type_: Some(exposure.type_.as_str().to_owned()),
             selector: Some(labels::selector(cluster)),
-            ports: Some(ports.iter().map(|port| port.of_service()).collect()),
+            ports: Some(ports.map(|port| port.of_service()).collect()),
             ..ServiceSpec::default()
         }),
         status: None,
@@ -41,7 +39,7 @@ pub fn nodes_service(cluster: &BrokerCluster) -> Service {
             cluster_ip: Some("None".to_owned()),
             publish_not_ready_addresses: Some(true),
             selector: Some(labels::selector(cluster)),
-            ports: Some([AMQP, MANAGEMENT, METRICS].map(Port::of_service).to_vec()),
+            ports: Some(ports::of(cluster).into_iter().map(|port| port.of_service()).collect()),
             ..ServiceSpec::default()
         }),
         status: None,
@@ -75,6 +73,17 @@ mod tests {
                 spec.ports.unwrap_or_default().iter().map(|port| port.port).collect::<Vec<_>>(),
                 ports
             );
+        }
+    }
+
+    #[test]
+    fn tls_has_ports_of_its_own() {
+        let spec = serde_json::from_value(json!({ "tls": { "secretName": "tls" } }));
+        let cluster = BrokerCluster::new("orders", spec.expect("a valid spec"));
+        for service in [client_service(&cluster), nodes_service(&cluster)] {
+            let ports = service.spec.and_then(|spec| spec.ports).unwrap_or_default();
+            let numbers: Vec<_> = ports.iter().map(|port| port.port).collect();
+            assert_eq!(numbers, [5672, 15672, 15692, 5671, 15671]);
         }
     }
 

@@ -36,6 +36,7 @@ fn what_restarts_the_brokers() {
         (json!({ "service": { "type": "LoadBalancer" } }),      false,    "the Service is another object"),
         (json!({ "allowedNamespaces": { "from": "All" } }),     false,    "only the operator looks at it"),
         (json!({ "config": { "logLevel": "debug" } }),          true,     "a broker reads its settings at start"),
+        (json!({ "tls": { "secretName": "orders-tls" } }),      true,     "another port, and files to read"),
         (json!({ "image": "warren:1.2.4" }),                    true,     "another program"),
         (json!({ "resources": { "limits": { "memory": "1Gi" } } }), true, "another cgroup"),
         (json!({ "scheduling": { "nodeSelector": { "disk": "ssd" } } }), true, "another node"),
@@ -67,6 +68,19 @@ fn what_is_asked_for_is_what_the_pod_gets() {
     assert_eq!(pod["affinity"], json!({ "nodeAffinity": {} }), "replaces the default");
     assert_eq!(pod["topologySpreadConstraints"][0]["topologyKey"], "topology.kubernetes.io/zone");
     assert_eq!(pod["priorityClassName"], "high");
+}
+
+#[test]
+fn tls_is_files_flags_and_ports() {
+    let template = template(json!({ "tls": {
+        "secretName": "orders-tls", "caSecretName": "clients", "clientAuth": "Required", "minVersion": "1.3",
+    } }));
+    let spec = template.spec.expect("a pod");
+    let container = &spec.containers[0];
+    insta::assert_yaml_snapshot!(json!({
+        "args": container.args, "ports": container.ports,
+        "mounts": container.volume_mounts, "volumes": spec.volumes,
+    }));
 }
 
 #[test]
