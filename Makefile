@@ -6,7 +6,7 @@ ARGS ?=
 
 ROUNDS ?= 300
 
-.PHONY: help dev test crash conformance-rabbitmq suites bench fmt lint tidy tools clean
+.PHONY: help dev test crash conformance-rabbitmq suites bench bench-micro fmt lint tidy tools clean
 
 .DEFAULT_GOAL := help
 
@@ -31,6 +31,9 @@ suites: ## Run the suites of other AMQP clients on RabbitMQ and Warren: make sui
 
 bench: ## Measure the broker, and RabbitMQ beside it
 	@scripts/bench
+
+bench-micro: ## Measure codec, routing, queues and sessions on their own: make bench-micro [ARGS=topic]
+	cargo bench --locked --package broker-protocol --package broker-core --package broker-session -- $(ARGS)
 
 fmt: ## Format the sources
 	cargo fmt --all

@@ -200,6 +200,28 @@ fn management_says_who_speaks_tls_and_speaks_it() {
     }
 }
 
+#[test]
+fn the_health_checks_know_tls() {
+    let Some(stage) = Stage::set(&[]) else { return };
+    #[rustfmt::skip]
+    let cases = [
+        ("alarms",                              "ok"),
+        ("virtual-hosts",                       "ok"),
+        ("port-listener/5671",                  "ok"),
+        ("port-listener/5673",                  "failed"),
+        ("protocol-listener/amqps",             "ok"),
+        ("protocol-listener/amqp091",           "ok"),
+        ("protocol-listener/mqtt",              "failed"),
+        ("certificate-expiration/4/weeks",      "ok"),
+        // The certificate holds until the year 4096.
+        ("certificate-expiration/3000/years",   "failed"),
+    ];
+    for (check, expected) in cases {
+        let answer = fetch(&stage, &format!("/api/health/checks/{check}"));
+        assert_eq!(answer["status"], expected, "{check}: {answer}");
+    }
+}
+
 /// What the management API answers over TLS.
 fn fetch(stage: &Stage, path: &str) -> Value {
     let mut stream = stage.connect(15671, ALL_VERSIONS, None).unwrap();

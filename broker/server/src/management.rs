@@ -6,6 +6,7 @@
 
 mod asking;
 mod carrier;
+mod checks;
 mod declaring;
 mod definitions;
 mod failed;
@@ -58,6 +59,7 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener, tls: Option<Ar
         .merge(access_routes())
         .merge(policy_routes())
         .merge(definition_routes())
+        .nest("/health/checks", check_routes())
         .fallback(async || Failed::new(StatusCode::NOT_FOUND, "not_found", "no such resource"))
         .method_not_allowed_fallback(async || {
             let reason = "the resource is there, and this method is not for it";
@@ -91,6 +93,17 @@ fn node_routes() -> Routes {
         .route("/whoami", get(node::whoami))
         .route("/connections", get(node::connections))
         .route("/connections/{name}", get(node::connection_of).delete(node::close_connection))
+}
+
+/// Whether all is well.
+fn check_routes() -> Routes {
+    Router::new()
+        .route("/alarms", get(checks::alarms))
+        .route("/local-alarms", get(checks::alarms))
+        .route("/port-listener/{port}", get(checks::port_listener))
+        .route("/protocol-listener/{protocol}", get(checks::protocol_listener))
+        .route("/virtual-hosts", get(checks::virtual_hosts))
+        .route("/certificate-expiration/{within}/{unit}", get(checks::certificate_expiration))
 }
 
 /// Queues, exchanges and bindings.

@@ -28,6 +28,7 @@ use crate::registry::Registry;
 use crate::replies::Replies;
 use crate::shard::promises::Landing;
 use crate::shard::work::{Batch, Work};
+use crate::tls::Tls;
 use crate::transactions::Transactions;
 
 /// One broker node.
@@ -40,6 +41,7 @@ pub(crate) struct Node {
     /// Where replies go that need no queue.
     pub(crate) replies: Replies,
     pub(crate) authenticator: Authenticator,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) memory: Memory,
     /// Bytes of messages that were begun and not finished, over all connections.
     pub(crate) unfinished: AtomicI64,

@@ -80,7 +80,8 @@ async fn serve(args: Args) -> Result<(), Error> {
     let data_dir = DataDir::open(&args.data_dir)?;
     let authenticator = Authenticator::new(args.credentials_dir.clone(), args.allow_guest_remote)?;
     let stop = stop::Signals::new(args.exit_on_stdin_eof)?;
-    let sockets = Sockets::bind(&args, Tls::new(&args.tls)?)?;
+    let tls = Tls::new(&args.tls)?;
+    let sockets = Sockets::bind(&args, tls.clone())?;
     let (store, recovered) = Store::open(&args.data_dir, args.log_file_bytes())?;
     let store = Arc::new(store);
     let Recovered { topology, next_queue, queues, .. } = recovered;
@@ -91,7 +92,8 @@ async fn serve(args: Args) -> Result<(), Error> {
     defaults::make(&directory, with_user.then_some((&*args.default_user, &*args.default_pass)));
     let listeners = sockets.describe()?;
     let memory = (store, directory);
-    let node = Arc::new(build(&args, &data_dir, authenticator, listeners, senders, memory));
+    let node = build(&args, &data_dir, authenticator, listeners, senders, memory);
+    let node = Arc::new(Node { tls, ..node });
     let takers = start_shards(&node, receivers, queues)?;
     let limits = Limits { log_budget: args.log_budget.0, disk_watermark: args.disk_watermark.0 };
     let data_path: Arc<Path> = args.data_dir.as_path().into();
@@ -143,6 +145,7 @@ fn build(
         replies: Replies::default(),
         authenticator,
         memory: Memory::new(watermark, page_watermark),
+        tls: None,
         unfinished: AtomicI64::new(0),
         max_unfinished: max_unfinished(watermark, args.max_message_size.0),
         metrics: Metrics::default(),

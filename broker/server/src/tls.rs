@@ -14,6 +14,7 @@ pub(crate) mod stream;
 
 use std::sync::{Arc, Mutex};
 
+use broker_core::time::Timestamp;
 use rustls::ServerConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -42,6 +43,7 @@ struct Current {
     stamp: Stamp,
     amqp: Arc<ServerConfig>,
     management: Arc<ServerConfig>,
+    expires: Option<Timestamp>,
 }
 
 /// What one AMQP client is offered.
@@ -85,6 +87,11 @@ impl Tls {
         self.current(|current| Arc::clone(&current.management))
     }
 
+    /// When the certificate ends to hold, as the files have it now.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        self.current(|current| current.expires)
+    }
+
     fn current<T>(&self, take: impl FnOnce(&Current) -> T) -> T {
         let mut current = lock(&self.current);
         let stamp = self.files.stamp();
@@ -108,8 +115,9 @@ impl Current {
         // Taken first: what changes while it is read is read once more.
         let stamp = files.stamp();
         let (amqp, management) = (Arc::new(files.amqp()?), Arc::new(files.management()?));
+        let expires = files.expires();
         tracing::info!(file = %files.certificate().display(), "certificate for TLS read");
-        Ok(Self { stamp, amqp, management })
+        Ok(Self { stamp, amqp, management, expires })
     }
 }
 

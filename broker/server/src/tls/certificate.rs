@@ -3,6 +3,8 @@
 mod der;
 mod name;
 
+use broker_core::time::Timestamp;
+
 use crate::args::tls::LoginFrom;
 use crate::tls::certificate::der::{Element, Reader, tag};
 
@@ -65,6 +67,11 @@ impl<'a> Certificate<'a> {
         moments.join(" - ")
     }
 
+    /// When it ends to hold, if it says so as it should.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        self.validity.map(digits).nth(1).and_then(|digits| timestamp(&digits))
+    }
+
     /// The user that it is for; none if the part asked for is not there or says nothing.
     pub(crate) fn user(&self, from: LoginFrom) -> Option<String> {
         let user = match from {
@@ -94,8 +101,8 @@ fn alternative_names(extension: Element<'_>) -> Option<Reader<'_>> {
     Reader::new(extension.tagged(tag::OCTET_STRING)?).enter(tag::SEQUENCE)
 }
 
-/// A time as RFC 3339 writes it. Certificates have it as `YYMMDDHHMMSSZ`, with a century after 2049.
-fn moment(time: Element<'_>) -> String {
+/// A time as `YYYYMMDDHHMMSSZ`. Certificates write it so from 2050 on, and before without a century.
+fn digits(time: Element<'_>) -> String {
     let digits = String::from_utf8_lossy(time.content).into_owned();
     let century = if time.tag != tag::UTC_TIME {
         ""
@@ -104,7 +111,26 @@ fn moment(time: Element<'_>) -> String {
     } else {
         "19"
     };
-    let digits = format!("{century}{digits}");
+    format!("{century}{digits}")
+}
+
+/// The moment that such a time stands for, if it is one after 1970.
+fn timestamp(digits: &str) -> Option<Timestamp> {
+    let part = |range| digits.get::<std::ops::Range<usize>>(range)?.parse::<u64>().ok();
+    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    let (hour, minute, second) = (part(8..10)?, part(10..12)?, part(12..14)?);
+    // A year that begins in March has its leap day at its end.
+    let (year, month) =
+        if month < 3 { (year.checked_sub(1)?, month + 9) } else { (year, month.checked_sub(3)?) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
+    // From 1 March of the year 0 to 1 January 1970.
+    let days = days.checked_sub(719_469)?;
+    Some(Timestamp((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000))
+}
+
+/// A time as RFC 3339 writes it.
+fn moment(time: Element<'_>) -> String {
+    let digits = digits(time);
     match digits.as_bytes() {
         [..] if digits.len() == 15 && digits.is_ascii() => format!(
             "{}-{}-{}T{}:{}:{}Z",

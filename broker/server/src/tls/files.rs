@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use broker_core::time::Timestamp;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -14,6 +15,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use crate::args::tls::{MinVersion, TlsArgs, Verify};
+use crate::tls::certificate::Certificate;
 
 /// Without TLS 1.2.
 static ONLY_TLS13: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
@@ -86,6 +88,12 @@ impl Files {
             let file = fs::metadata(file?).ok()?;
             Some((file.mtime(), file.mtime_nsec(), file.len(), file.ino()))
         })
+    }
+
+    /// When the certificate ends to hold.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        let certificates = certificates(&self.certificate).ok()?;
+        Certificate::parse(certificates.first()?)?.expires()
     }
 
     /// What AMQP clients are offered.

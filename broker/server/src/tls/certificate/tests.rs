@@ -45,6 +45,22 @@ fn a_user_is_named_by_the_part_asked_for() {
 }
 
 #[test]
+fn times_are_counted_from_1970() {
+    #[rustfmt::skip]
+    let cases = [
+        ("19700101000000Z", Some(0)),
+        ("20000229235959Z", Some(951_868_799)),
+        ("20260131000000Z", Some(1_769_817_600)),
+        ("20550131120000Z", Some(2_685_009_600)),
+        ("19691231235959Z", None),
+        ("2026",            None),
+    ];
+    for (digits, seconds) in cases {
+        assert_eq!(timestamp(digits).map(|at| at.0 / 1000), seconds, "{digits}");
+    }
+}
+
+#[test]
 fn a_part_that_is_not_there_names_nobody() {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
