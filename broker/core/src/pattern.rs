@@ -15,6 +15,9 @@ const LONGEST: usize = 4096;
 /// Bytes that a compiled pattern may take.
 const LARGEST: usize = 1 << 20;
 
+/// Look-aheads in one pattern, at most: each may be as large.
+const MOST_AHEAD: usize = 8;
+
 /// Bytes that matching may keep for speed.
 const CACHE: usize = 64 << 10;
 
@@ -126,6 +129,9 @@ fn split_look_ahead(text: &str) -> Result<Split, NotAPattern> {
         let Some(end) = group_end(inner) else {
             return Err(NotAPattern("unclosed group".to_owned()));
         };
+        if ahead.len() == MOST_AHEAD {
+            return Err(NotAPattern(format!("more than {MOST_AHEAD} look-aheads")));
+        }
         ahead.push((wanted, compile(&format!("^(?:{})", &inner[..end]))?));
         rest = &inner[end + 1..];
     }
@@ -213,7 +219,9 @@ mod tests {
     #[test]
     fn what_is_no_pattern_is_refused_in_one_line() {
         let long = "a".repeat(LONGEST + 1);
-        for text in ["(", "[a", "a(?!b)", "(a)\\1", "^(?!a", "^(?!a)b|c", "a{9999}{9999}", &long] {
+        let ahead = format!("^{}b", "(?!a)".repeat(MOST_AHEAD + 1));
+        let cases = ["(", "[a", "a(?!b)", "(a)\\1", "^(?!a", "^(?!a)b|c", "a{9999}{9999}"];
+        for text in cases.into_iter().chain([&*long, &*ahead]) {
             let error = Pattern::new(text).unwrap_err().to_string();
             assert!(!error.is_empty() && !error.contains('\n'), "{text}: {error}");
         }
