@@ -67,6 +67,7 @@ impl Task {
         match self.enter(&vhost) {
             Ok(()) => {
                 self.vhost = vhost;
+                self.permissions.forget();
                 self.refresh_permissions();
                 self.answer(Answer::Done);
             }

@@ -50,6 +50,11 @@ impl Permissions {
         *self = Self { actor, ..Self::default() };
     }
 
+    /// What was concluded has to be concluded again, as for another vhost.
+    pub(super) fn forget(&mut self) {
+        self.version = None;
+    }
+
     /// Concludes anew if something has changed; false if nothing has.
     fn refresh(&mut self, access: &Access, vhost: &str) -> bool {
         if self.version == Some(access.version()) {
