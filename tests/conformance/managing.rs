@@ -84,6 +84,15 @@ fn tags_decide_what_may_be_asked_for() {
             assert_eq!(status, expected, "{user}: {method} {path}: {answer}");
         }
     }
+    // Who may look at all vhosts may still not make policies where he may not enter.
+    api.does(
+        "PUT",
+        "/users/both",
+        &json!({"password": "p", "tags": "monitoring,policymaker"}),
+        201,
+    );
+    let refused = request_as(&api.0, "both:p", "PUT", "/policies/hidden/p", Some(&policy));
+    assert_eq!(refused.0, 401, "{}", refused.1);
     let (_, seen) = request_as(&api.0, "management:p", "GET", "/vhosts", None);
     assert_eq!(names(&seen), ["/"]);
 }
@@ -92,8 +101,21 @@ fn tags_decide_what_may_be_asked_for() {
 fn what_makes_no_sense_is_refused_by_name() {
     let rig = Rig::start();
     let Some(api) = Api::of(&rig) else { return };
+    let long = "n".repeat(256);
+    let (queue, exchange, policy) = (
+        format!("/queues/%2F/{long}"),
+        format!("/exchanges/%2F/{long}"),
+        format!("/policies/%2F/{long}"),
+    );
+    // More than what is stored could be read with.
+    let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
     #[rustfmt::skip]
     let cases = [
+        ("PUT",    &*queue,                       json!({}),                                         400, "255 bytes"),
+        ("PUT",    &*exchange,                    json!({"type": "direct"}),                         400, "255 bytes"),
+        ("PUT",    &*policy,                      json!({"pattern": "x", "definition": {"expires": 1}}), 400, "255 bytes"),
+        ("POST",   "/bindings/%2F/e/amq.topic/q/q", json!({"routing_key": long}),                    400, "255 bytes"),
+        ("PUT",    "/queues/%2F/q",               json!({"durable": true, "arguments": {"k": deep}}), 400, "too deeply"),
         ("PUT",    "/users/u",                    json!({"password": "p"}),                          400, "tags_not_present"),
         ("PUT",    "/users/u",                    json!({"password": "p", "password_hash": "x", "tags": ""}), 400, "both_password"),
         ("PUT",    "/users/u",                    json!({"password_hash": "x", "tags": ""}),         400, "base64"),
@@ -245,7 +267,12 @@ fn lists_come_as_they_are_asked_for() {
     let connections = api.get("/connections?columns=name,user");
     assert_eq!(connections[0]["user"], "guest");
     let name = connections[0]["name"].as_str().unwrap().replace(' ', "%20").replace('>', "%3E");
-    api.does("DELETE", &format!("/connections/{name}"), &Value::Null, 204);
+    api.does("PUT", "/users/watcher", &json!({"password": "p", "tags": "monitoring"}), 201);
+    let path = format!("/connections/{name}");
+    let (seen, _) = request_as(&api.0, "watcher:p", "GET", &path, None);
+    let (closed, _) = request_as(&api.0, "watcher:p", "DELETE", &path, None);
+    assert_eq!((seen, closed), (200, 401), "who watches others may not cut them off");
+    api.does("DELETE", &path, &Value::Null, 204);
     let reason = format!("{:#}", client.open_channel(1).unwrap_err());
     assert!(reason.contains("320 CONNECTION_FORCED - Closed via management plugin"), "{reason}");
 }

@@ -171,16 +171,15 @@ impl Node {
     /// # Errors
     ///
     /// The topology's refusal; nothing has then changed.
-    pub(crate) fn govern(&self, command: Command) -> Result<Position, Refusal> {
-        let changed = self.directory.change(command, |outcome| {
+    pub(crate) fn govern(&self, command: Command) -> Result<Changed, Refusal> {
+        self.directory.change(command, |outcome| {
             let Outcome::Governed { queues } = outcome else { return };
             for (queue, settings) in queues {
                 let mut batch = Batch::default();
                 batch.command(*queue, QueueCommand::Reconfigure(Arc::clone(settings)));
                 self.to_owner(*queue, Work::Batch(batch));
             }
-        })?;
-        Ok(changed.recorded)
+        })
     }
 
     /// Deletes queues that have left the topology on the shards that own them.

@@ -21,7 +21,7 @@ use crate::management::failed::Failed;
 use crate::management::guard::Caller;
 use crate::management::json;
 use crate::management::objects::{between, exchange_name, properties_key};
-use crate::management::payload::{Names, Payload};
+use crate::management::payload::{Names, Payload, short};
 use crate::management::writing::{Answered, done, put, settle, write};
 use crate::node::Node;
 
@@ -58,14 +58,14 @@ pub(super) async fn make_exchange(
     let ExchangeDeclaration { kind, durable, auto_delete, internal, arguments } = wanted;
     let command = Command::DeclareExchange(DeclareExchange {
         vhost: vhost.into(),
-        name: name.into(),
+        name: short(name)?,
         kind: kind.into(),
         passive: false,
         durable,
         auto_delete,
         internal,
         delays: QueueId(0),
-        arguments: json::table(&arguments),
+        arguments: json::table(&arguments)?,
     });
     let outcome = write(node, caller, command).await?;
     Ok(matches!(outcome, Outcome::Done { changed: true }))
@@ -111,7 +111,7 @@ pub(super) async fn make_queue(
     let QueueDeclaration { durable, auto_delete, arguments } = wanted;
     let wanted = DeclareQueue {
         vhost: vhost.into(),
-        name: name.into(),
+        name: short(name)?,
         generated_name: Name::default(),
         id: node.directory.next_queue(),
         connection: NOBODY,
@@ -119,7 +119,7 @@ pub(super) async fn make_queue(
         durable,
         exclusive: false,
         auto_delete,
-        arguments: json::table(&arguments),
+        arguments: json::table(&arguments)?,
     };
     let outcome = settle(node, node.declare_queue(&caller.0, wanted)?).await?;
     Ok(matches!(outcome, Outcome::Queue { created: true, .. }))
@@ -169,13 +169,13 @@ pub(super) async fn bind(
     Payload(BindingDeclaration { routing_key, arguments }): Payload<BindingDeclaration>,
 ) -> Answered {
     caller.enter(&node.directory.routes(), &vhost)?;
-    let arguments = json::table(&arguments);
+    let arguments = json::table(&arguments)?;
     let key = path::encode(&properties_key(&routing_key, &arguments));
     let binding = Binding {
         vhost: vhost.into(),
         source: exchange_name(&source).into(),
         destination: destination(&kind, &to)?,
-        routing_key: routing_key.into(),
+        routing_key: short(&routing_key)?,
         arguments,
     };
     write(&node, &caller, Command::Bind(binding, NOBODY)).await?;

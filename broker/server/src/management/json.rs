@@ -2,7 +2,14 @@
 
 use broker_api::Arguments;
 use broker_protocol::table::{FieldTable, Value};
+use broker_protocol::wire::{Field, Reader, Writer};
+use bytes::BytesMut;
 use serde_json::{Number, Value as Json};
+
+use crate::management::failed::Failed;
+
+/// Bytes that a table may take, at most: it has to fit into a frame and into a record of the log.
+const LARGEST: usize = 64 << 10;
 
 /// The table as a JSON object. Numbers JSON cannot say are null; bytes that are not UTF-8 are replaced.
 pub(super) fn arguments(table: &FieldTable) -> Arguments {
@@ -10,7 +17,30 @@ pub(super) fn arguments(table: &FieldTable) -> Arguments {
 }
 
 /// The JSON object as a table: whole numbers become 64-bit integers, others doubles.
-pub(super) fn table(arguments: &Arguments) -> FieldTable {
+///
+/// # Errors
+///
+/// 400 when it does not come back from the wire, and so not from the disk: it is nested too deeply or
+/// too large, or a name in it is.
+pub(super) fn table(arguments: &Arguments) -> Result<FieldTable, Failed> {
+    let table = converted(arguments);
+    let mut bytes = BytesMut::new();
+    table.write(&mut Writer::new(&mut bytes));
+    if bytes.len() > LARGEST {
+        let reason = format_args!("arguments and headers take {LARGEST} bytes at most");
+        return Err(Failed::bad_request(reason));
+    }
+    match FieldTable::decode(&mut Reader::new(&bytes)) {
+        Ok(back) if back == table => Ok(table),
+        _ => {
+            let reason = "arguments and headers are nested too deeply, or a name in them has more \
+                          than 255 bytes";
+            Err(Failed::bad_request(reason))
+        }
+    }
+}
+
+fn converted(arguments: &Arguments) -> FieldTable {
     arguments.iter().map(|(name, json)| (name.as_str(), value(json))).collect()
 }
 
@@ -24,7 +54,7 @@ fn value(json: &Json) -> Value {
         },
         Json::String(text) => Value::from(text.as_str()),
         Json::Array(values) => Value::Array(values.iter().map(value).collect()),
-        Json::Object(arguments) => Value::Table(table(arguments)),
+        Json::Object(arguments) => Value::Table(converted(arguments)),
     }
 }
 
@@ -75,7 +105,7 @@ mod tests {
             "none": null, "list": [1, "a"], "nested": {"deep": -1},
         });
         let Json::Object(object) = &json else { panic!("an object") };
-        let table = table(object);
+        let table = table(object).unwrap();
         assert_eq!(table.get("whole"), Some(&Value::I64(10)));
         assert_eq!(table.get("part"), Some(&Value::from(0.5)));
         assert_eq!(table.get("huge").map(Value::type_name), Some("double"));
@@ -83,5 +113,24 @@ mod tests {
         let mut expected = json.clone();
         expected["huge"] = serde_json::json!(u64::MAX as f64);
         assert_eq!(Json::Object(arguments(&table)), expected);
+    }
+
+    #[test]
+    fn what_does_not_come_back_from_the_wire_is_refused() {
+        let nested =
+            |depth| (0..depth).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+        #[rustfmt::skip]
+        let cases = [
+            ("fits",               serde_json::json!({"k": nested(20)}),              true),
+            ("nested too deeply",  serde_json::json!({"k": nested(120)}),             false),
+            ("a long name",        serde_json::json!({"k".repeat(255): 1}),           true),
+            ("too long a name",    serde_json::json!({"k".repeat(256): 1}),           false),
+            ("too long deep down", serde_json::json!({"k": {"k".repeat(256): 1}}),    false),
+            ("too large",          serde_json::json!({"k": "v".repeat(LARGEST)}),     false),
+        ];
+        for (name, json, expected) in cases {
+            let Json::Object(object) = &json else { panic!("an object") };
+            assert_eq!(table(object).is_ok(), expected, "{name}");
+        }
     }
 }

@@ -74,6 +74,7 @@ pub(super) async fn connection_of(
 }
 
 /// `DELETE /api/connections/{name}`: closed with 320, and the reason that the header `X-Reason` gives.
+/// Those of others only administrators may close, as in RabbitMQ.
 pub(super) async fn close_connection(
     State(node): State<Arc<Node>>,
     caller: Caller,
@@ -81,6 +82,9 @@ pub(super) async fn close_connection(
     headers: HeaderMap,
 ) -> Answered {
     let profile = named(&node, &caller, &name)?;
+    if !is_of(&caller, &profile) {
+        caller.needs(&node.directory.routes(), Tag::Administrator)?;
+    }
     let reason = headers.get("x-reason").and_then(|reason| reason.to_str().ok());
     let reason = reason.unwrap_or("Closed via management plugin");
     tracing::info!(connection = name, by = %caller.0.name, reason, "connection closed");
@@ -96,8 +100,11 @@ fn named(node: &Node, caller: &Caller, name: &str) -> Result<Arc<Profile>, Faile
 
 /// Its own connections everybody may see, all of them who may look at everything.
 fn sees(routes: &Routes, caller: &Caller, profile: &Profile) -> bool {
-    routes.access().bears(&caller.0, Tag::Monitoring)
-        || profile.user.get().is_some_and(|user| caller.0.name == **user)
+    routes.access().bears(&caller.0, Tag::Monitoring) || is_of(caller, profile)
+}
+
+fn is_of(caller: &Caller, profile: &Profile) -> bool {
+    profile.user.get().is_some_and(|user| caller.0.name == **user)
 }
 
 /// `GET /health/live`: the process answers.

@@ -5,6 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use broker_core::name::Name;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -13,6 +14,9 @@ use crate::management::failed::Failed;
 /// Bytes of a body, at most: a large message in base 64, or many definitions.
 pub(super) const LARGEST: usize = 48 << 20;
 
+/// Bytes of a name that clients can use, at most: it is a short string in AMQP.
+const LONGEST: usize = 255;
+
 /// A body that is a JSON object, whatever its content type says; none at all is an empty one.
 #[derive(Debug)]
 pub(crate) struct Payload<T>(pub(crate) T);
@@ -20,6 +24,18 @@ pub(crate) struct Payload<T>(pub(crate) T);
 /// Names from the path, percent-decoded.
 #[derive(Debug)]
 pub(crate) struct Names<T>(pub(crate) T);
+
+/// The name of what is made, as clients can say it.
+///
+/// # Errors
+///
+/// 400 if it is too long for AMQP.
+pub(super) fn short(name: &str) -> Result<Name, Failed> {
+    if name.len() > LONGEST {
+        return Err(Failed::bad_request("names and routing keys have 255 bytes at most"));
+    }
+    Ok(name.into())
+}
 
 // === impl Payload ===
 

@@ -13,12 +13,13 @@ use broker_core::access::Tag;
 use broker_core::name::Name;
 use broker_core::policy::{ApplyTo, Invalid, Pattern, Policy, Rank};
 use broker_core::topology::{Command, Vhost};
+use broker_protocol::table::FieldTable;
 
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
 use crate::management::json;
-use crate::management::payload::{Names, Payload};
-use crate::management::writing::{Answered, done, put};
+use crate::management::payload::{Names, Payload, short};
+use crate::management::writing::{Answered, done, put, settle};
 use crate::node::Node;
 
 type Shared = State<Arc<Node>>;
@@ -74,7 +75,9 @@ pub(super) async fn set(
     wanted: &Described,
 ) -> Answered {
     let known = is_known(node, caller, (rank, &vhost, &name))?;
-    let policy = policy(rank, name, wanted)
+    let name = short(&name)?;
+    let definition = json::table(&wanted.definition)?;
+    let policy = policy(rank, name, wanted, definition)
         .map_err(|invalid| Failed::bad_request(format_args!("Validation failed: {invalid}")))?;
     carry_out(node, Command::SetPolicy { vhost, rank, policy: Arc::new(policy) }).await?;
     Ok(put(!known))
@@ -102,20 +105,26 @@ fn is_known(
             Rank::Operator => Tag::Administrator,
         },
     )?;
-    let vhost = caller.look(&routes, vhost)?;
+    // Seeing a vhost is not enough: who may look at all of them may not change them.
+    let vhost = match routes.access().bears(&caller.0, Tag::Administrator) {
+        true => caller.look(&routes, vhost)?,
+        false => caller.enter(&routes, vhost)?,
+    };
     Ok(vhost.policies().get(rank, name).is_some())
 }
 
 async fn carry_out(node: &Node, command: Command) -> Result<(), Failed> {
-    let recorded = node.govern(command)?;
-    node.store.wait(recorded).await;
-    Ok(())
+    settle(node, node.govern(command)?).await.map(drop)
 }
 
-fn policy(rank: Rank, name: Name, wanted: &Described) -> Result<Policy, Invalid> {
+fn policy(
+    rank: Rank,
+    name: Name,
+    wanted: &Described,
+    definition: FieldTable,
+) -> Result<Policy, Invalid> {
     let apply_to = ApplyTo::from_name(&wanted.apply_to)?;
     let pattern = Pattern::new(&wanted.pattern)?;
-    let definition = json::table(&wanted.definition);
     Policy::new(rank, name, pattern, apply_to, wanted.priority, definition)
 }
 

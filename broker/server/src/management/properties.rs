@@ -64,7 +64,7 @@ pub(super) fn read(given: &Map<String, Json>) -> Result<Properties<'_>, Failed> 
             }
             "headers" => {
                 let headers = value.as_object().ok_or_else(|| wrong(name, value))?;
-                properties.headers = Some(json::table(headers));
+                properties.headers = Some(json::table(headers)?);
                 continue;
             }
             _ => return Err(Failed::bad_request(format_args!("unknown property '{name}'"))),

@@ -16,6 +16,7 @@ use crate::management::declaring::{make_exchange, make_queue};
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
 use crate::management::parameters::{OPERATOR_POLICY, VHOST_LIMITS};
+use crate::management::payload::short;
 use crate::management::writing::write;
 use crate::management::{json, limits, parameters, permissions, policies, users, vhosts};
 use crate::node::Node;
@@ -185,8 +186,8 @@ impl Importer {
                 DestinationType::Queue => Destination::Queue(to),
                 DestinationType::Exchange => Destination::Exchange(to),
             },
-            routing_key: binding.routing_key.into(),
-            arguments: json::table(&binding.arguments),
+            routing_key: short(&binding.routing_key)?,
+            arguments: json::table(&binding.arguments)?,
         };
         write(&self.node, &self.caller, Command::Bind(binding, NOBODY)).await.map(drop)
     }
