@@ -41,6 +41,7 @@ use broker_core::time::Timestamp;
 use broker_protocol::reply::ReplyCode;
 use broker_session::{Answer, Connection, Request};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
 use crate::clock;
@@ -87,6 +88,9 @@ struct Task {
     answered: bool,
     refused: Refused,
     permissions: Permissions,
+    /// A login that is checked slowly: given up with the connection, so that a flood of clients that
+    /// do not wait leaves nothing to do behind.
+    login: Option<JoinSet<()>>,
     /// Virtual host in use; empty before.
     vhost: Name,
     /// Whether the client published while the node was out of memory, and so is not read from.
@@ -168,6 +172,7 @@ impl Task {
             answered: false,
             refused: Refused::default(),
             permissions: Permissions::default(),
+            login: None,
             vhost: Name::new(""),
             blocked: false,
             client_is_gone: false,

@@ -7,6 +7,7 @@ use broker_core::name::Name;
 use broker_core::refusal::Refusal;
 use broker_protocol::reply::ReplyCode;
 use broker_session::{Answer, Login, Mechanism};
+use tokio::task::JoinSet;
 
 use crate::auth::{Claim, Verdict};
 use crate::connection::Task;
@@ -36,7 +37,7 @@ impl Task {
             Verdict::Known(actor) => self.login_checked(actor),
             Verdict::Slow(check) => {
                 let (node, link) = (Arc::clone(&self.node), self.link.clone());
-                tokio::spawn(async move {
+                self.login.insert(JoinSet::new()).spawn(async move {
                     link.send(Event::LoginChecked(node.check_slowly(check).await));
                 });
             }
