@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failing test says what failed")]
 
 mod client;
+mod compaction;
 
 use std::time::Duration;
 

@@ -19,6 +19,7 @@
 //!   when its page is synced.
 
 pub(crate) mod access_record;
+pub(crate) mod compaction;
 pub(crate) mod contents;
 pub(crate) mod housekeeping;
 pub(crate) mod inventory;
@@ -71,8 +72,10 @@ pub(crate) struct Store {
     pub(crate) disk_low: Arc<AtomicBool>,
 }
 
-/// Bytes that a segment of pages takes.
+/// Bytes that a segment of pages takes,
 const SEGMENT_LEN: u32 = 64 << 20;
+/// unless the files of the log are small: so many more than one of them.
+const BEYOND_LOG_FILE: u32 = 1 << 20;
 
 /// How the log is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -128,7 +131,8 @@ impl Store {
         let undone = recovered.undo_unfinished(from.file());
         let alive = recovered.settle_pages();
         let next = recovered.next_segment;
-        let (pages, missing) = Pages::open(RealFs, dir.join("pages"), SEGMENT_LEN, next, alive)?;
+        let segment_len = log_file.saturating_add(BEYOND_LOG_FILE).min(SEGMENT_LEN);
+        let (pages, missing) = Pages::open(RealFs, dir.join("pages"), segment_len, next, alive)?;
         for damage in &missing {
             tracing::error!(%damage, "pages of messages are gone");
         }

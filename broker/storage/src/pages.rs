@@ -163,14 +163,26 @@ impl<F: FileSystem> Pages<F> {
         outcome
     }
 
-    /// The full segments of which less than half is alive: rewriting their pages frees the most.
+    /// The full segments of which less than half is alive, with how many bytes of them are: rewriting
+    /// their pages frees more than it takes. The emptiest first.
     #[must_use]
-    pub fn mostly_dead(&self) -> Vec<u32> {
+    pub fn mostly_dead(&self) -> Vec<(u32, u64)> {
         let table = self.table();
-        let is_mostly_dead = |(number, segment): &(&u32, &Segment<_>)| {
-            Some(**number) != table.filling && segment.alive * 2 < segment.written
-        };
-        table.segments.iter().filter(is_mostly_dead).map(|(number, _)| *number).collect()
+        let full = table.segments.iter().filter(|(number, _)| Some(**number) != table.filling);
+        let mut found: Vec<_> = full
+            .filter(|(_, segment)| segment.alive * 2 < segment.written)
+            .map(|(number, segment)| (*number, segment.alive))
+            .collect();
+        found.sort_unstable_by_key(|(number, alive)| (*alive, *number));
+        found
+    }
+
+    /// Bytes of full segments that are not alive.
+    #[must_use]
+    pub fn dead_bytes(&self) -> u64 {
+        let table = self.table();
+        let full = table.segments.iter().filter(|(number, _)| Some(**number) != table.filling);
+        full.map(|(_, segment)| segment.written.saturating_sub(segment.alive)).sum()
     }
 
     /// Bytes on disk, dead ones included.
@@ -191,7 +203,9 @@ impl<F: FileSystem> Pages<F> {
         self.table().next_number
     }
 
-    pub(crate) fn segment_len(&self) -> u32 {
+    /// Bytes that a segment takes at most.
+    #[must_use]
+    pub fn segment_len(&self) -> u32 {
         self.segment_len
     }
 

@@ -149,6 +149,12 @@ impl Queue {
         self.paging.iter().flat_map(|paging| paging.pages.iter())
     }
 
+    /// What is left of a page.
+    #[must_use]
+    pub fn page(&self, number: PageNumber) -> Option<&Page> {
+        self.paging.as_ref()?.pages.get(number)
+    }
+
     /// Whether a page has the message.
     pub(super) fn is_paged(&self, entry: &Entry) -> bool {
         self.paging.as_ref().is_some_and(|paging| {

@@ -6,7 +6,7 @@
 //! and with the snapshot. What is in pages need not be in the log.
 //!
 //! Pages of which nothing is left go when a snapshot is written; it is renewed for their sake when
-//! they take more than the others.
+//! they take more than the others. What their segments have beside them is [rewritten](Compaction).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use broker_storage::position::Position;
 use tokio::sync::oneshot;
 use tokio::time::{self, Instant, MissedTickBehavior};
 
+use crate::durable::compaction::{self, Compaction};
 use crate::durable::contents::{Contents, Inventory};
 use crate::mailbox::Sender;
 use crate::node::Node;
@@ -52,9 +53,6 @@ pub(crate) struct Limits {
 /// Ticks from one look at the queues that take the most memory to the next.
 const SWEEP_TICKS: u32 = 10;
 
-/// Bytes that pages of which nothing is left may take in any case.
-const DEAD_BUDGET: u64 = 256 << 20;
-
 /// Looks after the log, the pages and the disk for as long as the node runs.
 pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, limits: Limits) {
     let mut ticks = time::interval(INTERVAL);
@@ -62,6 +60,7 @@ pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, limits: Limits) {
     let mut weighed = Instant::now();
     // Pages that no snapshot needs to name again, and that the present one may name.
     let mut done = Vec::new();
+    let mut compaction = Compaction::default();
     let mut tick = 0_u32;
     loop {
         ticks.tick().await;
@@ -76,10 +75,13 @@ pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, limits: Limits) {
                 break;
             }
         }
-        if has_dead_pages(&node) {
+        let is_rewritten = compaction.step(&node).await;
+        if is_rewritten || has_dead_pages(&node) {
             // No file is given up.
             let first = node.store.oldest_file().unwrap_or(node.store.tail().file());
-            checkpoint(&node, first.saturating_sub(1), &mut done).await;
+            if checkpoint(&node, first.saturating_sub(1), &mut done).await && is_rewritten {
+                compaction.settled();
+            }
         }
     }
 }
@@ -95,7 +97,7 @@ fn has_dead_pages(node: &Node) -> bool {
     let dead = pager.dead_bytes();
     let alive = pager.pages().alive_bytes().saturating_sub(dead);
     let low = node.store.disk_low.load(Ordering::Relaxed);
-    dead > DEAD_BUDGET.max(alive) || (low && dead > DEAD_BUDGET / 8)
+    compaction::is_too_much(dead, alive, pager.pages().segment_len(), low)
 }
 
 fn watch_disk(node: &Node, data_dir: &Path, watermark: u64) {

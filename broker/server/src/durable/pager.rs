@@ -37,8 +37,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Pager {
     pages: Arc<Pages<RealFs>>,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<Task>,
     in_line: Arc<AtomicUsize>,
+    /// Pages that are to be rewritten, and whose shards were not told.
+    moving: Arc<AtomicUsize>,
     /// Bytes of pages of which nothing is left, and that a snapshot may name.
     dead: AtomicU64,
 }
@@ -53,11 +55,33 @@ pub(crate) struct Order {
     pub(crate) owner: Sender<Work>,
 }
 
+/// A page to be written once more, somewhere else.
+#[derive(Debug)]
+pub(crate) struct Move {
+    pub(crate) queue: QueueId,
+    pub(crate) page: PageNumber,
+    pub(crate) from: PageRef,
+    /// The queue's shard, which is told with [`Work::PageMoved`].
+    pub(crate) owner: Sender<Work>,
+}
+
+enum Task {
+    Write(Order),
+    Move(Move),
+}
+
+/// What was done, and where the page is.
+enum Done {
+    Written(Order, Option<PageRef>),
+    Moved(Move, Result<PageRef, Error>),
+}
+
 /// What the thread has.
 struct Clerk {
     writer: PageWriter<RealFs>,
-    orders: mpsc::Receiver<Order>,
+    orders: mpsc::Receiver<Task>,
     in_line: Arc<AtomicUsize>,
+    moving: Arc<AtomicUsize>,
     buffer: Vec<u8>,
     /// Whether the last page could not be written.
     failing: bool,
@@ -73,27 +97,40 @@ impl Pager {
     /// When the system refuses the thread.
     pub(crate) fn start(pages: Pages<RealFs>) -> Result<Self, Error> {
         let pages = Arc::new(pages);
-        let in_line = Arc::new(AtomicUsize::new(0));
+        let (in_line, moving) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
         let (sender, orders) = mpsc::channel();
         let writer = PageWriter::new(Arc::clone(&pages));
         let mut clerk = Clerk {
             writer,
             orders,
             in_line: Arc::clone(&in_line),
+            moving: Arc::clone(&moving),
             buffer: Vec::new(),
             failing: false,
         };
         let thread = thread::Builder::new().name("pages".into()).spawn(move || clerk.run());
         let path = "pages".into();
         thread.map_err(|source| Error::Io { op: "start the writer of", path, source })?;
-        Ok(Self { pages, orders: sender, in_line, dead: AtomicU64::new(0) })
+        Ok(Self { pages, orders: sender, in_line, moving, dead: AtomicU64::new(0) })
     }
 
     /// Has a page written.
     pub(crate) fn write(&self, order: Order) {
         self.in_line.fetch_add(1, Ordering::Relaxed);
         // The thread ends with the process.
-        let _ = self.orders.send(order);
+        let _ = self.orders.send(Task::Write(order));
+    }
+
+    /// Has a page written once more.
+    pub(crate) fn rewrite(&self, order: Move) {
+        self.moving.fetch_add(1, Ordering::SeqCst);
+        // As above.
+        let _ = self.orders.send(Task::Move(order));
+    }
+
+    /// Whether pages are to be rewritten, and their shards were not told.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.moving.load(Ordering::SeqCst) > 0
     }
 
     /// Whether so much is in line that queues should not offer more.
@@ -156,17 +193,43 @@ impl Clerk {
         while let Ok(first) = self.orders.recv() {
             let rest: Vec<_> = self.orders.try_iter().take(ENOUGH).collect();
             let mut done = Vec::with_capacity(1 + rest.len());
-            for order in std::iter::once(first).chain(rest) {
-                let place = self.write(&order);
-                done.push((order, place));
+            for task in std::iter::once(first).chain(rest) {
+                done.push(match task {
+                    Task::Write(order) => {
+                        let place = self.write(&order);
+                        Done::Written(order, place)
+                    }
+                    Task::Move(order) => {
+                        let place = self.rewrite(order.from);
+                        Done::Moved(order, place)
+                    }
+                });
             }
             if let Err(error) = self.writer.sync() {
                 fail(&error);
             }
-            self.in_line.fetch_sub(done.len(), Ordering::Relaxed);
-            for (Order { queue, page, owner, .. }, place) in done {
+            done.into_iter().for_each(|done| self.tell(done));
+        }
+    }
+
+    fn tell(&self, done: Done) {
+        match done {
+            Done::Written(Order { queue, page, owner, .. }, place) => {
+                self.in_line.fetch_sub(1, Ordering::Relaxed);
                 owner.send(Work::PageWritten { queue, page, place });
             }
+            Done::Moved(Move { queue, page, from, owner }, place) => {
+                owner.send(Work::PageMoved { queue, page, from, place });
+                // Who sees that no page moves any more finds this in the shard's mailbox.
+                self.moving.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn rewrite(&mut self, from: PageRef) -> Result<PageRef, Error> {
+        match self.writer.rewrite(from) {
+            Err(error @ Error::Io { op: "sync", .. }) => fail(&error),
+            outcome => outcome,
         }
     }
 

@@ -177,7 +177,13 @@ impl Host {
             }
             Work::PageOut => self.page_out_everywhere(),
             Work::PageWritten { queue, page, place } => self.page_written(queue, page, place),
-            Work::PageRead { queue, page, messages } => self.page_read(queue, page, messages),
+            Work::PageRead { queue, page, from, messages } => {
+                self.page_read((queue, page), from, messages);
+            }
+            Work::Compact { segments, answer } => self.rewrite_pages(&segments, answer),
+            Work::PageMoved { queue, page, from, place } => {
+                self.page_moved((queue, page), from, place);
+            }
             Work::Farewell(link) => {
                 self.paging.forget(&link);
                 self.outboxes.send();

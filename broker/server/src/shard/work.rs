@@ -1,5 +1,6 @@
 //! What a shard's queues are asked to do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use broker_core::dedup::Key;
@@ -36,8 +37,17 @@ pub(crate) enum Work {
     PageOut,
     /// A page that a queue asked for is written and safe, and where; none if it cannot be written.
     PageWritten { queue: QueueId, page: PageNumber, place: Option<PageRef> },
-    /// What was read from a page.
-    PageRead { queue: QueueId, page: PageNumber, messages: Result<Vec<Paged>, Error> },
+    /// What was read from a page, and where.
+    PageRead {
+        queue: QueueId,
+        page: PageNumber,
+        from: PageRef,
+        messages: Result<Vec<Paged>, Error>,
+    },
+    /// Have the pages in these segments rewritten; answered once they are in line for it.
+    Compact { segments: Arc<BTreeSet<u32>>, answer: oneshot::Sender<()> },
+    /// A page was written once more, and is safe there; or why it was not.
+    PageMoved { queue: QueueId, page: PageNumber, from: PageRef, place: Result<PageRef, Error> },
     /// How many bytes of messages are only recorded in this log file or before?
     Weigh { file: u32, answer: oneshot::Sender<u64> },
     /// These queues have left the topology: delete them.

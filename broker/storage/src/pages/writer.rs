@@ -63,6 +63,17 @@ impl<F: FileSystem> PageWriter<F> {
         Ok(page)
     }
 
+    /// Writes once more what is in a page of an earlier segment. The page itself stays until it is
+    /// [freed](Pages::free). Returns where the copy is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pages::read`] and [`PageWriter::write`].
+    pub fn rewrite(&mut self, page: PageRef) -> Result<PageRef> {
+        let contents = self.pages.read(page)?;
+        self.write(&contents)
+    }
+
     /// Makes every page written so far survive a power cut.
     ///
     /// # Errors

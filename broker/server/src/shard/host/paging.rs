@@ -3,6 +3,7 @@
 //! A queue is asked for pages when it has become longer and the node has more in memory than it
 //! should, and again about once a second, for queues that are long and to which nothing comes.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use broker_core::id::QueueId;
@@ -10,8 +11,9 @@ use broker_core::queue::{Command, PageNumber, Paged};
 use broker_core::time::Timestamp;
 use broker_storage::Error;
 use broker_storage::pages::page::PageRef;
+use tokio::sync::oneshot;
 
-use crate::durable::pager::{self, Order};
+use crate::durable::pager::{self, Move, Order};
 use crate::link::Link;
 use crate::shard::host::Host;
 use crate::shard::slot::{Place, Slot};
@@ -135,17 +137,22 @@ impl Host {
         let pages = self.node.store.pager().pages().clone();
         tokio::task::spawn_blocking(move || {
             let messages = pager::read(&pages, at);
-            owner.send(Work::PageRead { queue, page, messages });
+            owner.send(Work::PageRead { queue, page, from: at, messages });
         });
     }
 
     /// A page was read, or cannot be.
     pub(super) fn page_read(
         &mut self,
-        id: QueueId,
-        page: PageNumber,
+        (id, page): (QueueId, PageNumber),
+        from: PageRef,
         messages: Result<Vec<Paged>, Error>,
     ) {
+        let place = self.queues.get(&id).and_then(|slot| slot.pages.get(&page));
+        if messages.is_err() && place.is_some_and(|place| place.at != from) {
+            // It was rewritten meanwhile, and its old place may be gone.
+            return self.read_page(id, page);
+        }
         if let Some(slot) = self.queues.get_mut(&id) {
             let (now, effects) = (self.now, &mut self.effects);
             let (lost, error) = match messages {
@@ -163,6 +170,53 @@ impl Host {
         let parked = self.paging.parked.extract_if(.., |parked| parked.queue == id);
         for Parked { link, no_ack, .. } in parked.collect::<Vec<_>>() {
             self.ask(&link, id, Question::Command(Command::Get { no_ack }));
+        }
+    }
+
+    /// Has the pages in `segments` written once more, so that these can go.
+    pub(super) fn rewrite_pages(&self, segments: &BTreeSet<u32>, answer: oneshot::Sender<()>) {
+        let pager = self.node.store.pager();
+        for (queue, slot) in &self.queues {
+            let inside =
+                slot.pages.iter().filter(|(_, place)| segments.contains(&place.at.segment));
+            for (page, place) in inside {
+                let owner = self.node.shards[self.node.shard_of(*queue)].clone();
+                pager.rewrite(Move { queue: *queue, page: *page, from: place.at, owner });
+            }
+        }
+        // The asker goes only with the node.
+        let _ = answer.send(());
+    }
+
+    /// A page is safe in another place as well, or is not. The old place goes when the next snapshot
+    /// names the new one.
+    pub(super) fn page_moved(
+        &mut self,
+        (id, page): (QueueId, PageNumber),
+        from: PageRef,
+        place: Result<PageRef, Error>,
+    ) {
+        let slot = self.queues.get_mut(&id);
+        let known = slot.and_then(|slot| Some((slot.pages.get_mut(&page)?, &slot.queue)));
+        let known = known.filter(|(place, _)| place.at == from);
+        let pages = self.node.store.pager().pages();
+        match (known, place) {
+            (Some((known, queue)), Ok(at)) => {
+                let Some(left) = queue.page(page) else { return pages.free(at) };
+                let old = *known;
+                known.at = at;
+                if left.is_lasting() {
+                    known.is_recorded = true;
+                    self.journal.page((id, page), at, left);
+                }
+                self.free(old);
+            }
+            // Nothing of it is needed any more.
+            (None, Ok(at)) => pages.free(at),
+            (Some(_), Err(error)) => {
+                tracing::warn!(%error, "a page cannot be rewritten, its segment stays");
+            }
+            (None, Err(_)) => {}
         }
     }
 

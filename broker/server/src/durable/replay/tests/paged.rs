@@ -18,6 +18,8 @@ enum Step {
     Remove(Index),
     /// Some neighbours go to a page.
     Page(Index, usize),
+    /// One of the pages is written once more, somewhere else.
+    Rewrite(Index),
     /// Everything goes but one.
     Purge(Index),
     /// Some come and some go together; whether the log has all of it.
@@ -31,6 +33,8 @@ struct Scene {
     log: Log,
     here: BTreeSet<u64>,
     pages: BTreeMap<u64, Page>,
+    /// The segment that each lies in.
+    segments: BTreeMap<u64, u32>,
     last: u64,
     transactions: u64,
     /// Where in the log a snapshot was taken, what was in pages, and what was not.
@@ -40,13 +44,13 @@ struct Scene {
     brought: BTreeSet<u64>,
 }
 
-fn saved(number: u64, page: &Page) -> SavedPage {
-    let place = PageRef { segment: 3, offset: number as u32, length: 9 };
+fn saved(number: u64, segment: u32, page: &Page) -> SavedPage {
+    let place = PageRef { segment, offset: number as u32, length: 9 };
     SavedPage { queue: QUEUE, number: PageNumber(number), place, page: page.clone() }
 }
 
-fn page_record(number: u64, page: &Page) -> Vec<u8> {
-    let SavedPage { queue, number, place, page } = saved(number, page);
+fn page_record(number: u64, segment: u32, page: &Page) -> Vec<u8> {
+    let SavedPage { queue, number, place, page } = saved(number, segment, page);
     sealed(|batch| {
         SavedPage::write((queue, number), place, &page, |record| {
             batch.push(record, &[], &bytes::Bytes::new());
@@ -93,6 +97,17 @@ impl Scene {
                 self.log.push(sealed(|batch| push_progress(batch, QUEUE, MessageId(0), &gone)));
             }
             Step::Page(index, count) => self.page(index, count),
+            Step::Rewrite(index) => {
+                let lasting = self.pages.iter().filter(|(_, page)| page.is_lasting());
+                let lasting: Vec<_> = lasting.collect();
+                if lasting.is_empty() {
+                    return;
+                }
+                let (number, page) = lasting[index.index(lasting.len())];
+                let segment = self.segments[number] + 1;
+                self.segments.insert(*number, segment);
+                self.log.push(page_record(*number, segment, page));
+            }
             Step::Purge(index) => {
                 let Some(survivor) = self.pick(index) else { return };
                 let gone: Vec<_> = self.all().into_iter().filter(|id| *id != survivor).collect();
@@ -104,7 +119,9 @@ impl Scene {
             Step::Transaction(gone, is_whole) => self.transaction(&gone, is_whole),
             Step::Snapshot => {
                 let pages = self.pages.iter().filter(|(_, page)| page.is_lasting());
-                let pages = pages.map(|(number, page)| saved(*number, page)).collect();
+                let saved =
+                    |(number, page): (&u64, &Page)| saved(*number, self.segments[number], page);
+                let pages = pages.map(saved).collect();
                 self.snapshots.push((self.log.len(), pages, self.here.clone()));
             }
         }
@@ -127,7 +144,8 @@ impl Scene {
         let number = self.pages.len() as u64 + 1;
         let level = number as u8;
         let page = Page { level, first, last, written: alive.len(), alive, ..Page::default() };
-        self.log.push(page_record(number, &page));
+        self.log.push(page_record(number, 3, &page));
+        self.segments.insert(number, 3);
         self.pages.insert(number, page);
     }
 
@@ -159,8 +177,8 @@ impl Scene {
     }
 }
 
-/// What is found with this snapshot and this log.
-fn replayed(pages: Vec<SavedPage>, log: &[Vec<u8>]) -> BTreeSet<u64> {
+/// What is found with this snapshot and this log, and whether pages are where they were written last.
+fn replayed(scene: &Scene, pages: Vec<SavedPage>, log: &[Vec<u8>]) -> BTreeSet<u64> {
     let mut recovered = empty();
     pages.into_iter().for_each(|page| recovered.page(page));
     feed(&mut recovered, log);
@@ -170,7 +188,11 @@ fn replayed(pages: Vec<SavedPage>, log: &[Vec<u8>]) -> BTreeSet<u64> {
     let all: BTreeSet<_> = queue.messages.keys().chain(&paged).map(|id| id.0).collect();
     assert_eq!(all.len(), queue.messages.len() + paged.len(), "found twice");
     let places = recovered.settle_pages();
-    assert_eq!(places.len(), recovered.queues[&QUEUE].pages.len());
+    let queue = &recovered.queues[&QUEUE];
+    assert_eq!(places.len(), queue.pages.len());
+    for (number, place) in &queue.places {
+        assert_eq!(place.segment, scene.segments[&number.0], "page {}", number.0);
+    }
     all
 }
 
@@ -179,6 +201,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         8 => Just(Step::Publish),
         4 => any::<Index>().prop_map(Step::Remove),
         3 => (any::<Index>(), 1_usize..5).prop_map(|(index, count)| Step::Page(index, count)),
+        3 => any::<Index>().prop_map(Step::Rewrite),
         1 => any::<Index>().prop_map(Step::Purge),
         2 => (vec(any::<Index>(), 0..3), any::<bool>())
             .prop_map(|(gone, is_whole)| Step::Transaction(gone, is_whole)),
@@ -195,17 +218,17 @@ proptest! {
         // A snapshot is written only when the transactions that were under way have ended.
         let has_open = steps.iter().any(|step| matches!(step, Step::Transaction(_, false)));
         steps.into_iter().for_each(|step| scene.step(step));
-        prop_assert_eq!(replayed(Vec::new(), &scene.log), scene.expected());
+        prop_assert_eq!(replayed(&scene, Vec::new(), &scene.log), scene.expected());
         if has_open {
             return Ok(());
         }
         for (at, pages, here) in &scene.snapshots {
-            prop_assert_eq!(&replayed(pages.clone(), &scene.log), &scene.expected(), "on top");
+            prop_assert_eq!(&replayed(&scene, pages.clone(), &scene.log), &scene.expected(), "on top");
             // The log's beginning is given up; what was only there is recorded again before.
             let from = cut.index(at + 1);
             let again: Vec<_> = here.iter().map(|id| sealed(|b| push_publish(b, QUEUE, &entered(*id)))).collect();
             let log = [&scene.log[from..*at], &again[..], &scene.log[*at..]].concat();
-            prop_assert_eq!(&replayed(pages.clone(), &log), &scene.expected(), "from {} to {}", from, at);
+            prop_assert_eq!(&replayed(&scene, pages.clone(), &log), &scene.expected(), "from {} to {}", from, at);
         }
     }
 }
