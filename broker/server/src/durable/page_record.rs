@@ -129,7 +129,11 @@ impl SavedPage {
             alive.extend(MessageId(run.get_u64_le()), run.get_u64_le())?;
         }
         let inside = alive.runs().all(|(id, count)| first <= id.0 && id.0 + (count - 1) <= last);
-        if !inside || alive.len() > written {
+        // Nothing is counted that cannot be in so many bytes, so that sums of it stay small.
+        let length_bytes = u64::from(length);
+        let fits = written <= length_bytes / HEAD as u64 && body_bytes <= length_bytes;
+        let is_last = segment == u32::MAX || record.index == u64::MAX;
+        if !inside || alive.len() > written || !fits || is_last {
             return None;
         }
         let (first, last, earliest) = (MessageId(first), MessageId(last), Timestamp(earliest));
@@ -181,7 +185,10 @@ mod tests {
 
         #[test]
         fn a_page_comes_back(
-            ids in vec(1_u64..500, 0..40), place: (u32, u32, u32), level: u8, numbers: (u64, u64, u64),
+            ids in vec(1_u64..500, 0..40),
+            place in (0..u32::MAX, any::<u32>(), 500 * HEAD as u32..),
+            level: u8,
+            numbers in (0..500 * HEAD as u64, any::<u64>(), 0..u64::MAX),
         ) {
             let mut alive = IdSet::default();
             for id in ids {
@@ -203,6 +210,26 @@ mod tests {
             SavedPage::write((queue, number), place, &page, |record| record.encode(&mut bytes));
             let (record, _) = Record::decode(&bytes).unwrap();
             prop_assert_eq!(SavedPage::decode(&record), Some(SavedPage { queue, number, place, page }));
+        }
+
+        #[test]
+        fn a_page_that_cannot_be_is_refused(
+            segment: u32, length: u32, count in 1..u64::MAX, body_bytes: u64, number: u64,
+        ) {
+            let mut metadata = Vec::new();
+            [segment, 0, length].iter().for_each(|number| metadata.put_u32_le(*number));
+            let numbers = [1, count, u64::MAX, count, body_bytes];
+            numbers.iter().for_each(|number| metadata.put_u64_le(*number));
+            metadata.put_u8(0);
+            let body = [1_u64.to_le_bytes(), count.to_le_bytes()].concat();
+            let (metadata, body) = (&metadata[..], &body[..]);
+            let record = Record { kind: PAGE, group: 1, term: 1, index: number, metadata, body };
+            let length = u64::from(length);
+            let possible = count <= length / 32
+                && body_bytes <= length
+                && segment < u32::MAX
+                && number < u64::MAX;
+            prop_assert_eq!(SavedPage::decode(&record).is_some(), possible);
         }
 
         #[test]

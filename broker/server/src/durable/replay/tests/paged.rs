@@ -45,7 +45,7 @@ struct Scene {
 }
 
 fn saved(number: u64, segment: u32, page: &Page) -> SavedPage {
-    let place = PageRef { segment, offset: number as u32, length: 9 };
+    let place = PageRef { segment, offset: number as u32, length: 1 << 20 };
     SavedPage { queue: QUEUE, number: PageNumber(number), place, page: page.clone() }
 }
 
