@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// A queue argument, as in `x-queue-type=quorum`; may be repeated.
     #[arg(long = "argument", value_name = "NAME=VALUE")]
     pub(crate) arguments: Vec<String>,
-    /// Keep the queues at the end.
+    /// Keep the queues at the end, and what is in them at the beginning.
     #[arg(long)]
     pub(crate) keep: bool,
     /// Bytes a message.

@@ -106,7 +106,7 @@ fn join<T>(threads: Vec<JoinHandle<Result<T>>>) -> Result<Vec<T>> {
         .collect()
 }
 
-/// Declares the queues, empty unless this run only consumes.
+/// Declares the queues, empty unless this run only consumes or keeps what there is.
 fn declare(control: &mut Client, args: &Args) -> Result<()> {
     let arguments: FieldTable =
         args.arguments.iter().map(|text| argument(text)).collect::<Result<_>>()?;
@@ -120,7 +120,7 @@ fn declare(control: &mut Client, args: &Args) -> Result<()> {
         };
         control.send(CHANNEL, declare)?;
         control.wait_for(CHANNEL, "queue.declare-ok")?;
-        if args.producers > 0 {
+        if args.producers > 0 && !args.keep {
             control.send(CHANNEL, queue::Purge { queue: &name, no_wait: false })?;
             control.wait_for(CHANNEL, "queue.purge-ok")?;
         }

@@ -114,7 +114,7 @@ pub struct Args {
 
     /// Bytes of log files that are kept before old ones are given up. The log takes more while more
     /// waits in the queues, and while a file holds what could not be recorded again.
-    #[arg(long, env = "WARREN_LOG_BUDGET", value_name = "SIZE", default_value = "256MiB")]
+    #[arg(long, env = "WARREN_LOG_BUDGET", value_name = "SIZE", default_value = "128MiB")]
     pub log_budget: Size,
 
     /// Bytes free on the data directory's disk below which publishers are blocked until there is
@@ -246,8 +246,9 @@ mod tests {
     fn a_file_of_the_log_holds_the_largest_message() {
         const MIB: u32 = 1 << 20;
         #[rustfmt::skip]
-        let cases: [(&[&str], u32); 4] = [
-            (&[],                                                      64),
+        let cases: [(&[&str], u32); 5] = [
+            (&[],                                                      33),
+            (&["--log-budget=1GiB"],                                   64),
             (&["--log-budget=4MiB", "--max-message-size=400KiB"],       2),
             (&["--log-budget=4MiB"],                                   33),
             (&["--max-message-size=32MiB", "--frame-max=16777216"],    96),
