@@ -24,6 +24,9 @@ type Closed = (u16, u16, u16, String);
 /// What a client does to be refused or not.
 type Act = fn(&mut Client);
 
+/// Class, method and part of the text of a close.
+type Refusal = (u16, u16, &'static str);
+
 // === impl Place ===
 
 impl Place {
@@ -129,7 +132,7 @@ fn refused(uri: &Uri) -> String {
 fn each_operation_needs_its_permission() {
     let Some(place) = Place::with("^mine", "^mine", "^mine") else { return };
     #[rustfmt::skip]
-    let cases: [(Act, Option<(u16, u16, &str)>); 20] = [
+    let cases: [(Act, Option<Refusal>); 20] = [
         (|c| declare(c, "mine", false, FieldTable::new()),   None),
         (|c| declare(c, "mine-too", false, FieldTable::new()), None),
         (|c| declare(c, "other", false, FieldTable::new()),  Some((50, 10, "configure access to queue 'other'"))),
