@@ -1,10 +1,14 @@
 //! Delayed messages: held back by their exchange until their time has come, also across a kill.
 //! RabbitMQ needs a plugin for it, so these rules are for our own broker.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    fs,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use lapin::{
-    BasicProperties, Channel, Confirmation, ExchangeKind,
+    BasicProperties, Channel, Confirmation, Consumer, ExchangeKind,
     options::{
         BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
         QueueDeclareOptions,
@@ -148,6 +152,84 @@ async fn delays_outlive_the_broker() {
     assert_eq!(bodies(&mut consumer, 20).await, numbers);
     assert_eq!(bodies(&mut consumer, 2).await, ["while it was down", "later"]);
     stays_silent(&mut consumer).await;
+}
+
+/// Milliseconds since 1970, as the broker counts them.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
+/// When a message is due at the earliest and at the latest: the broker took it in somewhere between being
+/// sent and being confirmed.
+type Due = (u64, u64);
+
+/// Publishes so many numbered messages, due in 3 to 6 seconds in no order.
+async fn publish_numbered(channel: &Channel, exchange: &str, count: usize) -> BTreeMap<usize, Due> {
+    let mut all = BTreeMap::new();
+    for first in (0..count).step_by(100) {
+        let mut batch = Vec::new();
+        for number in first..first + 100 {
+            let delay = 3_000 + (number * 7_919 % 3_000) as u64;
+            let text = format!("{number:04}{:500}", "");
+            let earliest = now() + delay;
+            let (how, with) = (BasicPublishOptions::default(), delayed(delay as i32));
+            let sent =
+                channel.basic_publish(exchange.into(), "k".into(), how, text.as_bytes(), with);
+            batch.push((number, delay, earliest, sent.await.unwrap()));
+        }
+        for (number, delay, earliest, confirm) in batch {
+            assert!(matches!(confirm.await.unwrap(), Confirmation::Ack(None)));
+            all.insert(number, (earliest, now() + delay));
+        }
+    }
+    all
+}
+
+/// Reads numbered messages until everything in `missing` has come, none before its time, in the order of
+/// their times; or only so many.
+async fn read(consumer: &mut Consumer, missing: &mut BTreeMap<usize, Due>, most: usize) {
+    let mut last = 0;
+    for _ in 0..most {
+        if missing.is_empty() {
+            return;
+        }
+        let number: usize = body(&next(consumer).await)[..4].parse().unwrap();
+        // After a crash it may come again.
+        let Some((earliest, latest)) = missing.remove(&number) else { continue };
+        assert!(earliest <= now() + 1, "{number} is {} ms early", earliest - now());
+        assert!(last <= latest + 1, "{number} comes {} ms out of turn", last - latest);
+        last = last.max(earliest);
+    }
+}
+
+#[tokio::test]
+async fn what_is_due_late_waits_on_the_disk() {
+    let flags = ["--log-budget=4MiB", "--max-message-size=400KiB", "--page-watermark=64KiB"];
+    let mut rig = Rig::start_with(&flags);
+    let Some(broker) = &rig.broker else { return };
+    let pages = broker.data_dir().join("pages");
+    let (connection, channel, exchange, queue) = prepare(&rig).await;
+    let mut missing = publish_numbered(&channel, &exchange, 4_000).await;
+    let on_disk = || -> u64 {
+        let files = fs::read_dir(&pages).unwrap().flatten();
+        files.map(|file| file.metadata().unwrap().len()).sum()
+    };
+    let end = Instant::now() + SOON;
+    while on_disk() < 1 << 20 {
+        assert!(Instant::now() < end, "{} bytes of pages", on_disk());
+        sleep(Duration::from_millis(20)).await;
+    }
+    let mut consumer = consume(&channel, &queue).await;
+    read(&mut consumer, &mut missing, 2_000).await;
+    drop((consumer, connection));
+
+    let broker = rig.broker.as_mut().expect("a broker of our own");
+    broker.process.signal(Signal::KILL);
+    broker.process.wait(SOON);
+    broker.start_again();
+    let (_connection, channel) = rig.channel().await;
+    let mut consumer = consume(&channel, &queue).await;
+    read(&mut consumer, &mut missing, usize::MAX).await;
 }
 
 #[tokio::test]

@@ -65,9 +65,10 @@ use crate::queue::dedup::Windows;
 pub use crate::queue::effect::{Deletion, Effect};
 pub use crate::queue::ids::IdSet;
 pub use crate::queue::pages::{Page, PageNumber, PageSize, Paged, Pages};
+pub use crate::queue::paging::Left;
 use crate::queue::paging::Paging;
 use crate::queue::ready::{Entry, Ready};
-use crate::queue::schedule::{Schedule, Totals};
+use crate::queue::schedule::{TimeIndex, Totals};
 pub use crate::queue::settings::{DeadLetterTo, Kind, Overflow, Settings};
 pub use crate::queue::subscriptions::ConsumerView;
 use crate::time::Timestamp;
@@ -98,7 +99,7 @@ pub struct Queue {
     /// Keys of messages that came before, if anybody wants to know.
     windows: Option<Box<Windows>>,
     /// Of a delayed exchange's queue, what is not due yet.
-    schedule: Option<Box<Schedule>>,
+    schedule: Option<Box<TimeIndex>>,
     deleted: bool,
 }
 
@@ -172,7 +173,7 @@ impl Queue {
         let delayed = self.schedule.as_ref().map_or_else(Totals::default, |due| due.totals());
         Counts {
             ready: self.ready.len() + delayed.messages,
-            here: self.ready.here() + self.held.len() as u64 + delayed.messages,
+            here: self.ready.here() + self.held.len() as u64 + delayed.here,
             unacked: self.held.len() as u64,
             ready_bytes: self.ready.body_bytes() + delayed.body_bytes,
             unacked_bytes: self.held_body_bytes,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::id::MessageId;
 use crate::message::Message;
-use crate::queue::pages::Pages;
+use crate::queue::pages::{Page, PageNumber, Pages};
 use crate::queue::paging::Paging;
 use crate::queue::ready::Entry;
 use crate::queue::{Effect, KnownKey, Queue, Settings};
@@ -135,7 +135,7 @@ impl Queue {
         let mut pages = pages.into_iter().peekable();
         for Entered { id, expires, message } in remembered.messages {
             while let Some((number, page)) = pages.next_if(|(_, page)| page.first < id) {
-                queue.ready.push_cold(number, page);
+                queue.push_cold(number, page);
             }
             queue.last_id = queue.last_id.max(id.0);
             let entry = Entry {
@@ -147,12 +147,12 @@ impl Queue {
                 message,
             };
             match &mut queue.schedule {
-                Some(schedule) => schedule.insert(entry),
+                Some(schedule) => schedule.insert(id, entry),
                 None => queue.ready.push(entry),
             }
         }
         for (number, page) in pages {
-            queue.ready.push_cold(number, page);
+            queue.push_cold(number, page);
         }
         if let Some((_, last)) = remembered.pages.iter().max_by_key(|(_, page)| page.last) {
             queue.last_id = queue.last_id.max(last.last.0);
@@ -160,6 +160,14 @@ impl Queue {
         }
         queue.restore_keys(remembered.keys);
         queue
+    }
+
+    /// Adds what waits in a page that was remembered.
+    fn push_cold(&mut self, number: PageNumber, page: &Page) {
+        match &mut self.schedule {
+            Some(schedule) => schedule.push_cold(number, page),
+            None => self.ready.push_cold(number, page),
+        }
     }
 
     /// How far the queue has come: the last id given out, and the largest handed out.
@@ -175,7 +183,7 @@ impl Queue {
             entry.logged && !(*maybe_paged && self.is_paged(entry))
         };
         let delayed = self.schedule.iter().flat_map(|schedule| schedule.iter());
-        let delayed = delayed.map(|entry| (entry, false));
+        let delayed = delayed.map(|entry| (entry, true));
         self.ready
             .iter()
             .chain(held)

@@ -24,8 +24,8 @@ impl Queue {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let message = self.ready.head_expires();
-        let due = self.schedule.as_ref().and_then(|schedule| schedule.first_due());
-        let deadlines = [message, due, self.idle_deadline(), self.keys_deadline()];
+        let deadlines =
+            [message, self.delay_deadline(), self.idle_deadline(), self.keys_deadline()];
         deadlines.into_iter().flatten().min()
     }
 

@@ -27,8 +27,10 @@ pub struct PageSize {
 /// A message as a page has it.
 #[derive(Debug, Clone)]
 pub struct Paged {
-    /// Its place in the queue.
+    /// Its number in the queue.
     pub id: MessageId,
+    /// The number that it came with: another one only if it was delayed, and left the memory.
+    pub arrival: MessageId,
     /// When its time runs out; `u64::MAX` is never.
     pub expires: Timestamp,
     /// How often it has come back after a delivery.
@@ -48,6 +50,9 @@ pub struct Page {
     pub first: MessageId,
     /// The last id in it.
     pub last: MessageId,
+    /// The number that the first of its messages came with, or a smaller one. Only where messages are
+    /// delayed; elsewhere it does not matter.
+    pub arrival: MessageId,
     /// Messages that a log knows of and that are not gone.
     pub alive: IdSet,
     /// How many messages that a log knows of were written.
@@ -84,6 +89,11 @@ impl Page {
         } else {
             self.fleeting += 1;
         }
+    }
+
+    /// Whether a message that was read from it is left. Those that no log knows are not told apart.
+    pub(super) fn is_left(&self, message: &Paged) -> bool {
+        if message.logged { self.alive.contains(message.id) } else { self.fleeting > 0 }
     }
 
     /// Whether nothing of it is left.

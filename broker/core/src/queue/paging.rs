@@ -13,6 +13,9 @@
 //! a `Get`, a message that is due to expire or to make room.
 //!
 //! A page is [done](Effect::PageDone) once every message in it is gone.
+//!
+//! Delayed messages go the same ways, in an order of their own: see
+//! [`schedule`](crate::queue::schedule).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -38,6 +41,15 @@ pub(super) struct Paging {
     asked: bool,
 }
 
+/// What is in a page that was written.
+#[derive(Debug)]
+pub struct Left<'a> {
+    /// What the queue knows of the page.
+    pub page: &'a Page,
+    /// Numbers that messages in it had before, and that a log has to know as gone together with the page.
+    pub renumbered: Vec<MessageId>,
+}
+
 // === impl Paging ===
 
 impl Paging {
@@ -50,8 +62,16 @@ impl Paging {
         PageNumber(self.last.0 + 1)
     }
 
+    pub(super) fn insert(&mut self, number: PageNumber, page: Page) {
+        self.pages.insert(number, page);
+    }
+
+    pub(super) fn get(&self, number: PageNumber) -> Option<&Page> {
+        self.pages.get(number)
+    }
+
     /// A message is gone for good.
-    fn forget(&mut self, level: u8, id: MessageId, logged: bool) {
+    pub(super) fn forget(&mut self, level: u8, id: MessageId, logged: bool) {
         if let Some(number) = self.pages.around(level, id)
             && self.pages.note_gone(number, id, logged)
         {
@@ -66,33 +86,62 @@ impl Paging {
 impl Queue {
     /// Lets up to `most` pages' worth of messages leave, not those that are first or last in line:
     /// an [`Effect::PageOut`] each. Cheap when there is nothing to do.
-    pub fn page_out(&mut self, size: PageSize, most: usize, effects: &mut Vec<Effect>) {
+    ///
+    /// Messages from `certain` on may yet be undone under the numbers that they have: where pages give
+    /// them others, which is where they are delayed, these stay.
+    pub fn page_out(
+        &mut self,
+        size: PageSize,
+        most: usize,
+        certain: MessageId,
+        effects: &mut Vec<Effect>,
+    ) {
         for _ in 0..most {
             if self.deleted {
                 return;
             }
             let page = self.paging.as_ref().map_or(PageNumber(1), |paging| paging.next());
-            let Some((level, messages)) = self.ready.leave(page, size) else { return };
-            let Some(first) = messages.first() else { return };
-            let paging = self.paging.get_or_insert_default();
-            paging.last = page;
-            paging.leaving.insert(page, (level, first.id));
+            let Some(messages) = self.leave(page, size, certain) else { return };
+            self.paging.get_or_insert_default().last = page;
             effects.push(Effect::PageOut { page, messages });
         }
     }
 
+    fn leave(
+        &mut self,
+        page: PageNumber,
+        size: PageSize,
+        certain: MessageId,
+    ) -> Option<Vec<Paged>> {
+        if let Some(schedule) = &mut self.schedule {
+            return schedule.leave(page, size, certain, &mut self.last_id);
+        }
+        let (level, messages) = self.ready.leave(page, size)?;
+        let place = (level, messages.first()?.id);
+        self.paging.get_or_insert_default().leaving.insert(page, place);
+        Some(messages)
+    }
+
     /// The page that an [`Effect::PageOut`] asked for is written, and safe. The queue lets go of the
     /// messages, and returns what is in the page; none if it kept them, and so does not need it.
-    pub fn paged_out(&mut self, page: PageNumber) -> Option<&Page> {
+    ///
+    /// To be called when the [changes](Queue::take_changes) so far are recorded.
+    pub fn paged_out(&mut self, page: PageNumber) -> Option<Left<'_>> {
+        if self.schedule.is_some() {
+            return self.left_delayed(page);
+        }
         let paging = self.paging.as_mut()?;
         let place = paging.leaving.remove(&page)?;
         let made = self.ready.left(page, place)?;
         paging.pages.insert(page, made);
-        paging.pages.get(page)
+        Some(Left { page: paging.pages.get(page)?, renumbered: Vec::new() })
     }
 
     /// The page that an [`Effect::PageOut`] asked for could not be written: the messages stay.
     pub fn page_failed(&mut self, page: PageNumber) {
+        if let Some(schedule) = &mut self.schedule {
+            return schedule.stay(page);
+        }
         let leaving = self.paging.as_mut().and_then(|paging| paging.leaving.remove(&page));
         if let Some(place) = leaving {
             self.ready.stay(page, place);
@@ -108,28 +157,32 @@ impl Queue {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) -> u64 {
-        let Some(paging) = self.paging.as_mut().filter(|_| !self.deleted) else { return 0 };
-        let Some(known) = paging.pages.get(page) else { return 0 };
-        let Some(from) = self.ready.expected(page, known) else { return 0 };
-        let wanted = |message: &Paged| {
-            let alive =
-                if message.logged { known.alive.contains(message.id) } else { known.fleeting > 0 };
-            message.id >= from && alive
+        if self.deleted {
+            return 0;
+        }
+        let missing = match self.schedule {
+            Some(_) => self.load_delayed(page, messages),
+            None => self.load(page, messages),
         };
-        let entry = |message: Paged| {
-            let Paged { id, expires, deliveries, logged, message } = message;
-            let deliveries = deliveries.max(u32::from(id <= known.delivered));
-            Entry { id, expires, deliveries, priority: known.level, logged, message }
-        };
-        let entries: VecDeque<_> = messages.into_iter().filter(wanted).map(entry).collect();
-        let here = entries.len() as u64;
-        let missing = self.ready.load(known, entries).saturating_sub(here);
-        paging.asked = false;
+        let Some(missing) = missing else { return 0 };
         self.expire_messages(now, effects);
+        self.release(now, effects);
         self.drop_excess(now, effects);
         self.dispatch(now, effects);
         self.tend_pages(now, effects);
         missing
+    }
+
+    fn load(&mut self, number: PageNumber, messages: Vec<Paged>) -> Option<u64> {
+        let paging = self.paging.as_mut()?;
+        let page = paging.pages.get(number)?;
+        let from = self.ready.expected(number, page)?;
+        paging.asked = false;
+        let wanted = |message: &Paged| message.id >= from && page.is_left(message);
+        let entry = |message: Paged| message.into_entry(page);
+        let entries: VecDeque<_> = messages.into_iter().filter(wanted).map(entry).collect();
+        let here = entries.len() as u64;
+        Some(self.ready.load(page, entries).saturating_sub(here))
     }
 
     /// Answers an [`Effect::PageIn`]: the page cannot be read. Its messages do not wait any more, but
@@ -218,6 +271,10 @@ impl Queue {
     pub(super) fn tend_pages(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.tell_done(effects);
         let Some(paging) = &self.paging else { return };
+        if let Some(schedule) = &mut self.schedule {
+            let wanted = std::iter::from_fn(|| schedule.next_to_read(now));
+            return effects.extend(wanted.map(|page| Effect::PageIn { page }));
+        }
         let due = || self.ready.head_expires().is_some_and(|due| due <= now);
         let is_wanted = self.consumers.len() > 0
             || paging.asked

@@ -296,9 +296,18 @@ impl Ready {
 
 // === impl Paged ===
 
+impl Paged {
+    /// The message in the queue again, from a page.
+    pub(super) fn into_entry(self, page: &Page) -> Entry {
+        let Self { id, expires, deliveries, logged, message, .. } = self;
+        let deliveries = deliveries.max(u32::from(id <= page.delivered));
+        Entry { id, expires, deliveries, priority: page.level, logged, message }
+    }
+}
+
 impl From<&Entry> for Paged {
     fn from(entry: &Entry) -> Self {
         let Entry { id, expires, deliveries, logged, ref message, .. } = *entry;
-        Self { id, expires, deliveries, logged, message: message.clone() }
+        Self { id, arrival: id, expires, deliveries, logged, message: message.clone() }
     }
 }

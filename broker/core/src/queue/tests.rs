@@ -3,6 +3,7 @@
 mod agreement;
 mod crash;
 mod dedup;
+mod delayed_pages;
 mod disk;
 mod durability;
 mod model;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use broker_core::id::QueueId;
-use broker_core::queue::{Changes, Entered, KnownKey, Page, PageNumber};
+use broker_core::id::{MessageId, QueueId};
+use broker_core::queue::{Changes, Entered, KnownKey, Left, Page, PageNumber};
 use broker_storage::batch::Batch;
 use broker_storage::fs::real::RealFs;
 use broker_storage::log::Log;
@@ -118,6 +118,21 @@ impl Journal {
         SavedPage::write((queue, number), place, page, |record| {
             self.batch.push(record, &[], &Bytes::new());
         });
+    }
+
+    /// As [`Journal::page`]; numbers that messages in it had before are gone with the same batch, so that a
+    /// crash leaves each message under one number.
+    pub(crate) fn new_page(
+        &mut self,
+        (queue, number): (QueueId, PageNumber),
+        place: PageRef,
+        Left { page, renumbered }: &Left<'_>,
+    ) {
+        self.page((queue, number), place, page);
+        if !renumbered.is_empty() {
+            message_record::push_progress(&mut self.batch, queue, MessageId(0), renumbered);
+        }
+        self.commit_if_full();
     }
 
     fn commit_if_full(&mut self) {

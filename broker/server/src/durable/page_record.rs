@@ -4,17 +4,19 @@
 //!
 //! ```text
 //!  0    8         16           20       24     28      30      31   32
-//!  ├ id ┼ expires ┼ deliveries ┼ header ┼ body ┼ names ┼ flags ┼ 0 ┼ names, header, body
-//!   u64   u64       u32          u32      u32    u16     u8
+//!  ├ id ┼ expires ┼ deliveries ┼ header ┼ body ┼ names ┼ flags ┼ 0 ┼ arrival, names, header, body
+//!   u64   u64       u32          u32      u32    u16     u8          u64
 //! ```
 //!
 //! where header, body and names are lengths in bytes, the names are exchange and routing key as AMQP
-//! writes them, and flag 1 says that a log knows of the message.
+//! writes them. Flag 1 says that a log knows of the message, flag 2 that the number that it came with
+//! follows; without it that is its id.
 //!
 //! *Page*: the record's group is the queue and its index the page's number in the queue. Metadata:
 //! segment, offset and length (u32 each); the first id, the last id, when the first message runs out
 //! of time, how many messages a log knew when the page was written, bytes of their bodies (u64
-//! each); the priority (u8). Body: what is left of these messages, as runs: first id and how many
+//! each); the priority (u8); where messages are delayed, the number that the first came with (u64).
+//! Body: what is left of these messages, as runs: first id and how many
 //! (u64 each). It replaces what was said of the page before; these messages are nowhere else.
 //!
 //! *Segments* (snapshot only): the number of the next segment (u32) is its metadata.
@@ -34,7 +36,9 @@ pub(crate) const SEGMENTS: u8 = 17;
 
 const HEAD: usize = 32;
 const LOGGED: u8 = 1;
+const RENUMBERED: u8 = 2;
 const METADATA: usize = 3 * 4 + 5 * 8 + 1;
+const ARRIVAL: usize = 8;
 
 /// A page of a queue, and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +51,8 @@ pub(crate) struct SavedPage {
 
 /// Appends a message to a page's contents.
 pub(crate) fn put_message(out: &mut Vec<u8>, paged: &Paged) {
-    let Paged { id, expires, deliveries, logged, message } = paged;
+    let Paged { id, arrival, expires, deliveries, logged, message } = paged;
+    let is_renumbered = arrival != id;
     let (names, header, body) = (message.names(), message.header(), message.body());
     out.put_u64_le(id.0);
     out.put_u64_le(expires.0);
@@ -56,8 +61,12 @@ pub(crate) fn put_message(out: &mut Vec<u8>, paged: &Paged) {
     out.put_u32_le(body.len() as u32);
     // Two short strings.
     out.put_u16_le(names.len() as u16);
-    out.put_u8(if *logged { LOGGED } else { 0 });
+    let logged = if *logged { LOGGED } else { 0 };
+    out.put_u8(logged | if is_renumbered { RENUMBERED } else { 0 });
     out.put_u8(0);
+    if is_renumbered {
+        out.put_u64_le(arrival.0);
+    }
     for part in [names, header, body] {
         out.extend_from_slice(part);
     }
@@ -76,12 +85,16 @@ pub(crate) fn messages(mut contents: Bytes) -> Option<Vec<Paged>> {
         let deliveries = head.get_u32_le();
         let (header, body) = (head.get_u32_le() as usize, head.get_u32_le() as usize);
         let (names, flags) = (usize::from(head.get_u16_le()), head.get_u8());
+        let arrival = match flags & RENUMBERED {
+            0 => id,
+            _ => MessageId(contents.try_get_u64_le().ok()?),
+        };
         let body_start = names.checked_add(header)?;
         let length = body_start.checked_add(body).filter(|length| *length <= contents.len())?;
         let message = contents.split_to(length);
         let message = Message::from_wire(message, names..body_start, body_start)?;
         let logged = flags & LOGGED != 0;
-        messages.push(Paged { id, expires, deliveries, logged, message });
+        messages.push(Paged { id, arrival, expires, deliveries, logged, message });
     }
     Some(messages)
 }
@@ -96,7 +109,7 @@ impl SavedPage {
         page: &Page,
         with: impl FnOnce(&Record<'_>) -> T,
     ) -> T {
-        let mut metadata = BytesMut::with_capacity(METADATA);
+        let mut metadata = BytesMut::with_capacity(METADATA + ARRIVAL);
         for number in [place.segment, place.offset, place.length] {
             metadata.put_u32_le(number);
         }
@@ -105,6 +118,9 @@ impl SavedPage {
             metadata.put_u64_le(number);
         }
         metadata.put_u8(level);
+        if page.arrival > MessageId(0) {
+            metadata.put_u64_le(page.arrival.0);
+        }
         let mut body = BytesMut::with_capacity(16 * page.alive.runs().len());
         for (first, count) in page.alive.runs() {
             body.put_u64_le(first.0);
@@ -118,12 +134,13 @@ impl SavedPage {
     pub(crate) fn decode(record: &Record<'_>) -> Option<Self> {
         let mut metadata: &[u8] = record.metadata;
         let (runs, rest) = record.body.as_chunks::<16>();
-        if metadata.len() != METADATA || !rest.is_empty() {
+        if !matches!(metadata.len().checked_sub(METADATA), Some(0 | ARRIVAL)) || !rest.is_empty() {
             return None;
         }
         let [segment, offset, length] = [(); 3].map(|()| metadata.get_u32_le());
         let [first, last, earliest, written, body_bytes] = [(); 5].map(|()| metadata.get_u64_le());
         let level = metadata.get_u8();
+        let arrival = MessageId(metadata.try_get_u64_le().unwrap_or_default());
         let mut alive = IdSet::default();
         for mut run in runs.iter().map(|run| &run[..]) {
             alive.extend(MessageId(run.get_u64_le()), run.get_u64_le())?;
@@ -137,8 +154,8 @@ impl SavedPage {
             return None;
         }
         let (first, last, earliest) = (MessageId(first), MessageId(last), Timestamp(earliest));
-        let page =
-            Page { level, first, last, alive, written, body_bytes, earliest, ..Page::default() };
+        let seen = Page { arrival, written, body_bytes, earliest, ..Page::default() };
+        let page = Page { level, first, last, alive, ..seen };
         let place = PageRef { segment, offset, length };
         Some(Self { queue: QueueId(record.group), number: PageNumber(record.index), place, page })
     }
@@ -154,9 +171,11 @@ mod tests {
     fn any_paged() -> impl Strategy<Value = Paged> {
         let message =
             ("[a-zä]{0,20}", "[a-z.]{0,20}", vec(any::<u8>(), 14..40), vec(any::<u8>(), 0..200));
-        (any::<(u64, u64, u32, bool)>(), message).prop_map(
-            |((id, expires, deliveries, logged), (exchange, key, header, body))| Paged {
+        let arrival = proptest::option::of(any::<u64>());
+        (any::<(u64, u64, u32, bool)>(), arrival, message).prop_map(
+            |((id, expires, deliveries, logged), arrival, (exchange, key, header, body))| Paged {
                 id: MessageId(id),
+                arrival: MessageId(arrival.unwrap_or(id)),
                 expires: Timestamp(expires),
                 deliveries,
                 logged,
@@ -173,7 +192,9 @@ mod tests {
             let read = messages(contents.into()).unwrap();
             prop_assert_eq!(read.len(), written.len());
             for (read, written) in read.iter().zip(&written) {
-                let facts = |paged: &Paged| (paged.id, paged.expires, paged.deliveries, paged.logged);
+                let facts = |paged: &Paged| {
+                    (paged.id, paged.arrival, paged.expires, paged.deliveries, paged.logged)
+                };
                 prop_assert_eq!(facts(read), facts(written));
                 let (read, written) = (&read.message, &written.message);
                 prop_assert_eq!(read.exchange(), written.exchange());
@@ -188,7 +209,7 @@ mod tests {
             ids in vec(1_u64..500, 0..40),
             place in (0..u32::MAX, any::<u32>(), 500 * HEAD as u32..),
             level: u8,
-            numbers in (0..500 * HEAD as u64, any::<u64>(), 0..u64::MAX),
+            numbers in (0..500 * HEAD as u64, any::<u64>(), 0..u64::MAX, any::<u64>()),
         ) {
             let mut alive = IdSet::default();
             for id in ids {
@@ -198,6 +219,7 @@ mod tests {
                 level,
                 first: MessageId(1),
                 last: MessageId(500),
+                arrival: MessageId(numbers.3),
                 alive,
                 written: 500,
                 body_bytes: numbers.0,

@@ -1,8 +1,12 @@
-//! Messages of transactions that are not known to be whole yet, in queues that tell duplicates.
+//! Messages of transactions that are not known to be whole yet, in queues where that matters: those that
+//! tell duplicates, and those of delayed messages.
 //!
 //! A publisher is told that its duplicate is dealt with because the first message is safe. The first
 //! message of an unfinished transaction is not: should the broker be killed before the other shards
 //! have recorded their parts, it never was. So whoever sent a duplicate of it waits for the transaction.
+//!
+//! A delayed message gets another number when it leaves for a page, and an unfinished transaction is undone
+//! by the numbers its messages came with. So they stay in memory until it has ended.
 
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
@@ -49,6 +53,15 @@ impl Uncertain {
         self.runs.push((queue, ids, Arc::downgrade(transaction)));
     }
 
+    /// The first message of `queue` that came with a transaction that has not ended.
+    pub(crate) fn first(&self, queue: QueueId) -> Option<MessageId> {
+        let open = self
+            .runs
+            .iter()
+            .filter(|(other, _, transaction)| *other == queue && transaction.strong_count() > 0);
+        open.map(|(_, ids, _)| *ids.start()).min()
+    }
+
     /// The transaction that message `id` of `queue` stands or falls with, if it has not ended.
     pub(crate) fn find(&self, queue: QueueId, id: MessageId) -> Option<Arc<Transaction>> {
         let mut runs = self.runs.iter();
@@ -72,7 +85,7 @@ impl Host {
         firsts.collect()
     }
 
-    /// What came to a queue that tells duplicates after message `before` came with `transaction`.
+    /// What came to a queue after message `before` came with `transaction`.
     pub(super) fn note_uncertain(
         &mut self,
         queue: QueueId,
@@ -81,7 +94,8 @@ impl Host {
     ) {
         let Some(slot) = self.queues.get(&queue) else { return };
         let (last, _) = slot.queue.marks();
-        if slot.queue.counts().keys > 0 && last > before {
+        let matters = slot.queue.counts().keys > 0 || slot.queue.settings().schedule;
+        if matters && last > before {
             self.uncertain.note(queue, MessageId(before.0 + 1)..=last, transaction);
         }
     }

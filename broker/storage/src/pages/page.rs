@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::record::read_u32;
 
 const MAGIC: &[u8; 4] = b"WRPG";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Bytes before a page's contents.
 pub(super) const HEADER_LEN: usize = 16;

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::id::MessageId;
 use crate::queue::tests::{Bench, say};
-use crate::queue::{Effect, PageNumber, PageSize, Paged};
+use crate::queue::{Effect, Left, PageNumber, PageSize, Paged};
 
 /// What can happen to a page, now or later.
 #[derive(Debug, Clone)]
@@ -108,7 +109,7 @@ impl Bench {
 
     pub(super) fn page_out(&mut self, size: PageSize) -> Vec<String> {
         let mut effects = Vec::new();
-        self.queue.page_out(size, 2, &mut effects);
+        self.queue.page_out(size, 2, MessageId(u64::MAX), &mut effects);
         self.say_all(effects)
     }
 
@@ -118,7 +119,10 @@ impl Bench {
             return Vec::new();
         }
         let (number, messages) = self.disk.writing.remove(at % self.disk.writing.len());
-        let Some(page) = self.queue.paged_out(number) else { return Vec::new() };
+        let Some(Left { page, renumbered }) = self.queue.paged_out(number) else {
+            return Vec::new();
+        };
+        assert!(renumbered.is_empty());
         let logged: Vec<_> = messages.iter().filter(|m| m.logged).collect();
         assert!(page.alive.iter().eq(logged.iter().map(|message| message.id)));
         assert_eq!(page.fleeting as usize, messages.len() - logged.len());

@@ -12,11 +12,11 @@ use crate::message::sample;
 use crate::queue::{Changes, Command, Effect, Entered, Queue, Remembered, Settings};
 use crate::time::Timestamp;
 
-fn settings() -> Arc<Settings> {
+pub(super) fn settings() -> Arc<Settings> {
     Arc::new(Settings { schedule: true, durable: true, ..Settings::new("/".into(), "e".into()) })
 }
 
-fn delayed(delay: u64, delivery_mode: u8) -> Command {
+pub(super) fn delayed(delay: u64, delivery_mode: u8, body: &str) -> Command {
     let mut headers = FieldTable::new();
     headers.insert("x-delay", delay as i64);
     let properties = Properties {
@@ -25,7 +25,7 @@ fn delayed(delay: u64, delivery_mode: u8) -> Command {
         expiration: Some("5"),
         ..Properties::default()
     };
-    Command::Publish(sample::with("e", "k", &properties, delay.to_string().as_bytes()))
+    Command::Publish(sample::with("e", "k", &properties, body.as_bytes()))
 }
 
 /// The delays of what was sent on, and the ids a log knows.
@@ -45,7 +45,7 @@ fn messages_leave_in_the_order_of_their_times() {
     let mut queue = Queue::new(settings());
     let mut effects = Vec::new();
     for (delay, mode) in [(30, 2), (10, 2), (20, 1), (10, 2)] {
-        queue.apply(delayed(delay, mode), Timestamp(1_000), &mut effects);
+        queue.apply(delayed(delay, mode, &delay.to_string()), Timestamp(1_000), &mut effects);
     }
     let counts = queue.counts();
     assert_eq!((counts.ready, counts.ready_bytes, effects.len()), (4, 8, 0));
@@ -71,7 +71,7 @@ fn a_great_many_leave_in_pieces() {
     let mut queue = Queue::new(settings());
     let mut effects = Vec::new();
     for _ in 0..2_500 {
-        queue.apply(delayed(10, 2), Timestamp(0), &mut effects);
+        queue.apply(delayed(10, 2, "10"), Timestamp(0), &mut effects);
     }
     for left in [1_500, 500, 0] {
         queue.apply(Command::Expire, Timestamp(10), &mut effects);
@@ -92,7 +92,7 @@ proptest! {
         let mut log: Vec<Entered> = Vec::new();
         let mut under_way = Vec::new();
         for (delay, wait, lands) in steps {
-            queue.apply(delayed(delay, 2), Timestamp(now), &mut effects);
+            queue.apply(delayed(delay, 2, &delay.to_string()), Timestamp(now), &mut effects);
             now += wait;
             queue.apply(Command::Expire, Timestamp(now), &mut effects);
             under_way.extend(released(&effects).into_iter().filter_map(|(_, id)| id));

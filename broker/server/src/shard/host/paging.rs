@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use broker_core::id::QueueId;
+use broker_core::id::{MessageId, QueueId};
 use broker_core::queue::{Command, PageNumber, Paged};
 use broker_core::time::Timestamp;
 use broker_storage::Error;
@@ -84,7 +84,8 @@ impl Host {
         }
         let Some(slot) = self.queues.get_mut(&id) else { return };
         let Some(size) = slot.page_size(pressure) else { return };
-        slot.queue.page_out(size, AT_ONCE, &mut self.effects);
+        let certain = self.uncertain.first(id).unwrap_or(MessageId(u64::MAX));
+        slot.queue.page_out(size, AT_ONCE, certain, &mut self.effects);
         if !self.effects.is_empty() {
             self.carry_out(id, None);
         }
@@ -113,6 +114,7 @@ impl Host {
 
     /// A page is safe, or could not be written.
     pub(super) fn page_written(&mut self, id: QueueId, page: PageNumber, place: Option<PageRef>) {
+        self.account(id);
         let slot = self.queues.get_mut(&id);
         let Some(at) = place else {
             self.paging.after = self.now.after(AFTER_FAILURE);
@@ -120,10 +122,10 @@ impl Host {
         };
         let pages = self.node.store.pager().pages();
         let Some(Slot { queue, pages: places, .. }) = slot else { return pages.free(at) };
-        let Some(made) = queue.paged_out(page) else { return pages.free(at) };
-        let is_recorded = made.is_lasting();
+        let Some(left) = queue.paged_out(page) else { return pages.free(at) };
+        let is_recorded = left.page.is_lasting();
         if is_recorded {
-            self.journal.page((id, page), at, made);
+            self.journal.new_page((id, page), at, &left);
         }
         places.insert(page, Place { at, is_recorded });
         self.account(id);
@@ -166,10 +168,18 @@ impl Host {
                 tracing::error!(%vhost, %queue, lost, error, "messages in a page cannot be read");
             }
             self.carry_out(id, None);
+            self.page_out_delayed(id);
         }
         let parked = self.paging.parked.extract_if(.., |parked| parked.queue == id);
         for Parked { link, no_ack, .. } in parked.collect::<Vec<_>>() {
             self.ask(&link, id, Question::Command(Command::Get { no_ack }));
+        }
+    }
+
+    /// A page of delayed messages brings some that are due much later than others: these may leave again.
+    fn page_out_delayed(&mut self, id: QueueId) {
+        if self.queues.get(&id).is_some_and(|slot| slot.queue.settings().schedule) {
+            self.page_out(id);
         }
     }
 

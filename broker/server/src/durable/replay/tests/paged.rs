@@ -18,6 +18,8 @@ enum Step {
     Remove(Index),
     /// Some neighbours go to a page.
     Page(Index, usize),
+    /// The same with new numbers, as delayed messages do it; they may come from another page.
+    Renumber(Vec<Index>),
     /// One of the pages is written once more, somewhere else.
     Rewrite(Index),
     /// Everything goes but one.
@@ -97,6 +99,7 @@ impl Scene {
                 self.log.push(sealed(|batch| push_progress(batch, QUEUE, MessageId(0), &gone)));
             }
             Step::Page(index, count) => self.page(index, count),
+            Step::Renumber(indexes) => self.renumber(&indexes),
             Step::Rewrite(index) => {
                 let lasting = self.pages.iter().filter(|(_, page)| page.is_lasting());
                 let lasting: Vec<_> = lasting.collect();
@@ -145,6 +148,31 @@ impl Scene {
         let level = number as u8;
         let page = Page { level, first, last, written: alive.len(), alive, ..Page::default() };
         self.log.push(page_record(number, 3, &page));
+        self.segments.insert(number, 3);
+        self.pages.insert(number, page);
+    }
+
+    fn renumber(&mut self, indexes: &[Index]) {
+        // What is not certain keeps its number.
+        let ids = indexes.iter().filter_map(|index| self.pick(*index));
+        let ids: BTreeSet<_> = ids.filter(|id| !self.brought.contains(id)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let mut alive = IdSet::default();
+        let first = MessageId(self.last + 1);
+        for id in &ids {
+            self.forget(*id);
+            self.last += 1;
+            alive.insert(MessageId(self.last));
+        }
+        let number = self.pages.len() as u64 + 1;
+        let (level, last, written) = (number as u8, MessageId(self.last), alive.len());
+        let page = Page { level, first, last, written, alive, arrival: first, ..Page::default() };
+        let gone: Vec<_> = ids.into_iter().map(MessageId).collect();
+        let mut batch = page_record(number, 3, &page);
+        batch.extend(sealed(|batch| push_progress(batch, QUEUE, MessageId(0), &gone)));
+        self.log.push(batch);
         self.segments.insert(number, 3);
         self.pages.insert(number, page);
     }
@@ -201,6 +229,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         8 => Just(Step::Publish),
         4 => any::<Index>().prop_map(Step::Remove),
         3 => (any::<Index>(), 1_usize..5).prop_map(|(index, count)| Step::Page(index, count)),
+        2 => vec(any::<Index>(), 1..4).prop_map(Step::Renumber),
         3 => any::<Index>().prop_map(Step::Rewrite),
         1 => any::<Index>().prop_map(Step::Purge),
         2 => (vec(any::<Index>(), 0..3), any::<bool>())
