@@ -13,7 +13,6 @@
 
 mod command;
 mod permission;
-mod rules;
 mod user;
 
 use std::sync::Arc;
@@ -22,7 +21,6 @@ use imbl::OrdMap;
 
 pub use crate::access::command::Command;
 pub use crate::access::permission::{Permission, Resource, Right, TopicPermission};
-pub use crate::access::rules::permits;
 pub use crate::access::user::{Actor, Password, Tag, User, UserLimits};
 use crate::name::Name;
 use crate::refusal::Refusal;

@@ -13,6 +13,8 @@ mod binding;
 mod command;
 mod delayed;
 mod exchange;
+mod exchange_kind;
+mod permits;
 mod policies;
 mod properties;
 mod queue;
@@ -28,8 +30,9 @@ pub use crate::topology::command::{
     Binding, Command, DeclareExchange, DeclareQueue, Destination, Outcome,
 };
 pub use crate::topology::delayed::Delays;
-pub(crate) use crate::topology::exchange::ALTERNATE;
-pub use crate::topology::exchange::{Exchange, ExchangeKind};
+pub use crate::topology::exchange::Exchange;
+pub use crate::topology::exchange_kind::ExchangeKind;
+pub use crate::topology::permits::permits;
 pub use crate::topology::properties::{VhostLimits, VhostProperties};
 pub use crate::topology::queue::QueueRecord;
 pub use crate::topology::routes::Routes;

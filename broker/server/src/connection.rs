@@ -44,6 +44,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
+use crate::accepted::Accepted;
 use crate::clock;
 use crate::connection::budget::{Budget, Unwritten};
 use crate::connection::outgoing::Outgoing;
@@ -56,7 +57,6 @@ use crate::link::{Event, Link};
 use crate::mailbox::{Receiver, mailbox};
 use crate::node::Node;
 use crate::registry::Profile;
-use crate::shard::Accepted;
 use crate::tls::stream::Secure;
 
 /// Milliseconds that a session that is over may take to write its last words.

@@ -13,6 +13,7 @@
 //! A panic anywhere ends the process (see [`panic`]): a broker that has half died would lose messages
 //! in silence.
 
+mod accepted;
 pub mod args;
 mod auth;
 mod clock;

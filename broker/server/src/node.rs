@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use broker_api::Listener;
-use broker_core::access::{Actor, Password, permits};
+use broker_core::access::{Actor, Password};
 use broker_core::id::QueueId;
 use broker_core::message::Message;
 use broker_core::name::Name;
@@ -12,7 +12,7 @@ use broker_core::queue::{Command as QueueCommand, Counts};
 use broker_core::refusal::Refusal;
 use broker_core::routing::Targets;
 use broker_core::time::Timestamp;
-use broker_core::topology::{Command, DeclareQueue, Outcome};
+use broker_core::topology::{Command, DeclareQueue, Outcome, permits};
 use broker_storage::position::Position;
 use hashbrown::HashMap;
 use tokio::sync::{Semaphore, oneshot};

@@ -14,6 +14,7 @@ use hashbrown::HashMap;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::accepted::Accepted;
 use crate::args::{Args, Identity as Face};
 use crate::auth::{self, Authenticator};
 use crate::clock;
@@ -34,8 +35,8 @@ use crate::random;
 use crate::registry::Registry;
 use crate::replies::Replies;
 use crate::server::sockets::Sockets;
+use crate::shard;
 use crate::shard::work::Work;
-use crate::shard::{self, Accepted};
 use crate::stop;
 use crate::tls::{self, Tls};
 use crate::transactions::Transactions;

@@ -22,29 +22,19 @@ pub(crate) mod whereabouts;
 pub(crate) mod work;
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
 use broker_core::id::QueueId;
 use tokio::runtime;
 
+use crate::accepted::Accepted;
 use crate::connection;
 use crate::durable::replay::RecoveredQueue;
 use crate::mailbox::Receiver;
 use crate::node::Node;
 use crate::shard::host::Host;
 use crate::shard::work::Work;
-use crate::tls::Offer;
-
-/// An accepted socket, not yet registered with any runtime.
-#[derive(Debug)]
-pub(crate) struct Accepted {
-    pub(crate) stream: TcpStream,
-    pub(crate) peer: SocketAddr,
-    /// TLS, if the client came to a port for it.
-    pub(crate) offer: Option<Offer>,
-}
 
 /// Starts shard `number`, with the queues it had before a restart. Its thread runs until the process ends.
 ///

@@ -117,14 +117,6 @@ impl fmt::Display for Right {
 // === impl Resource ===
 
 impl<'a> Resource<'a> {
-    /// The queue or exchange that a binding leads to.
-    pub(crate) fn destination(destination: &'a crate::topology::Destination) -> Self {
-        match destination {
-            crate::topology::Destination::Queue(name) => Self::Queue(name),
-            crate::topology::Destination::Exchange(name) => Self::Exchange(name),
-        }
-    }
-
     /// The name that patterns are compared with.
     #[must_use]
     pub fn name(self) -> &'a str {

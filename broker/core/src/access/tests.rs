@@ -6,7 +6,7 @@ use super::*;
 use crate::id::{ConnectionId, QueueId};
 use crate::pattern::Pattern;
 use crate::topology::{
-    self, Binding, DeclareExchange, DeclareQueue, Destination, Outcome, Topology,
+    self, Binding, DeclareExchange, DeclareQueue, Destination, Outcome, Topology, permits,
 };
 
 const NOBODY: ConnectionId = ConnectionId(0);

@@ -9,14 +9,11 @@ use std::sync::Arc;
 use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::{FieldTable, Value};
 use imbl::OrdMap;
-use imbl::ordmap::DiffItem;
 
 use crate::id::QueueId;
-use crate::name::Name;
 use crate::queue::Settings;
 use crate::refusal::Refusal;
-use crate::topology::exchange::{Exchange, ExchangeKind};
-use crate::topology::routes::Routes;
+use crate::topology::exchange_kind::ExchangeKind;
 
 /// The argument that names the type.
 pub(super) const TYPE: &str = "x-delayed-type";
@@ -46,36 +43,5 @@ pub(super) fn inner(kind: ExchangeKind, arguments: &FieldTable) -> Result<Exchan
             let detail = format_args!("unknown exchange type '{name}'");
             Err(Refusal::new(ReplyCode::CommandInvalid, detail))
         }
-    }
-}
-
-// === impl Exchange ===
-
-impl Exchange {
-    /// The queue of its delayed messages, if it has one.
-    pub(super) fn schedule(&self, vhost: &Name) -> Option<(QueueId, Arc<Settings>)> {
-        let plain = Settings::new(vhost.clone(), self.name.clone());
-        let settings = Settings { durable: self.durable, schedule: true, ..plain };
-        Some((self.delays?, Arc::new(settings)))
-    }
-}
-
-// === impl Routes ===
-
-impl Routes {
-    /// The queues of exchanges that hold messages back which are in `later` and not here.
-    #[must_use]
-    pub fn delays_made(&self, later: &Self) -> Vec<(QueueId, Arc<Settings>)> {
-        let mut made = Vec::new();
-        for vhost in later.vhosts() {
-            let none = Delays::new();
-            let before = self.vhost(vhost.name()).map_or(&none, |before| before.delays());
-            // Looks only at what the two do not share.
-            made.extend(before.diff(vhost.delays()).filter_map(|difference| match difference {
-                DiffItem::Add(id, settings) => Some((*id, Arc::clone(settings))),
-                _ => None,
-            }));
-        }
-        made
     }
 }

@@ -1,5 +1,7 @@
 //! Exchanges: what they are, and the rules of declaring and deleting them.
 
+use std::sync::Arc;
+
 use broker_protocol::reply::ReplyCode;
 use broker_protocol::table::{FieldTable, Value};
 
@@ -8,32 +10,15 @@ use crate::dedup::{Judge, Rule, rule};
 use crate::id::QueueId;
 use crate::name::Name;
 use crate::policy::{Governed, Policies};
+use crate::queue::Settings;
 use crate::refusal::Refusal;
 use crate::routing::Router;
 use crate::topology::command::{DeclareExchange, Outcome};
+use crate::topology::exchange_kind::ExchangeKind;
 use crate::topology::{Topology, Vhost, delayed};
 
 /// Where messages go that an exchange has no binding for.
 pub(crate) const ALTERNATE: &str = "alternate-exchange";
-
-/// How an exchange chooses among its bindings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ExchangeKind {
-    /// The routing key equals the binding's.
-    Direct,
-    /// Always.
-    Fanout,
-    /// The routing key matches the binding's pattern.
-    Topic,
-    /// The message's headers match the binding's arguments.
-    Headers,
-    /// One binding wins, by a hash of the routing key, a header or a property.
-    ConsistentHash,
-    /// Always, and it tells duplicates; the type of RabbitMQ's community plugin.
-    MessageDeduplication,
-    /// As the type that it names, once a message's delay is over; the type of RabbitMQ's plugin.
-    DelayedMessage,
-}
 
 /// One exchange, with its bindings arranged for routing.
 #[derive(Debug, Clone)]
@@ -61,42 +46,16 @@ pub struct Exchange {
     pub(crate) router: Router,
 }
 
-// === impl ExchangeKind ===
-
-impl ExchangeKind {
-    /// The type's name in AMQP.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Fanout => "fanout",
-            Self::Topic => "topic",
-            Self::Headers => "headers",
-            Self::ConsistentHash => "x-consistent-hash",
-            Self::MessageDeduplication => "x-message-deduplication",
-            Self::DelayedMessage => "x-delayed-message",
-        }
-    }
-
-    /// The type of this name, if there is one.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let all = [
-            Self::Direct,
-            Self::Fanout,
-            Self::Topic,
-            Self::Headers,
-            Self::ConsistentHash,
-            Self::MessageDeduplication,
-            Self::DelayedMessage,
-        ];
-        all.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
 // === impl Exchange ===
 
 impl Exchange {
+    /// The queue of its delayed messages, if it has one.
+    pub(super) fn schedule(&self, vhost: &Name) -> Option<(QueueId, Arc<Settings>)> {
+        let plain = Settings::new(vhost.clone(), self.name.clone());
+        let settings = Settings { durable: self.durable, schedule: true, ..plain };
+        Some((self.delays?, Arc::new(settings)))
+    }
+
     /// Whether the exchange is under these policies already.
     pub(super) fn is_under(&self, policies: &Policies) -> bool {
         policies.of_exchange(&self.name) == self.governed

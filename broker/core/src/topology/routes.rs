@@ -1,9 +1,15 @@
 //! A picture of the topology at one moment.
 
+use std::sync::Arc;
+
 use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
 
 use crate::access::Access;
+use crate::id::QueueId;
 use crate::name::Name;
+use crate::queue::Settings;
+use crate::topology::delayed::Delays;
 use crate::topology::vhost::Vhost;
 
 /// All vhosts and users at one moment: to look things up and to route on, without a lock.
@@ -53,5 +59,21 @@ impl Routes {
 
     pub(crate) fn remove_vhost(&mut self, name: &Name) -> Option<Vhost> {
         self.vhosts.remove(name)
+    }
+
+    /// The queues of exchanges that hold messages back which are in `later` and not here.
+    #[must_use]
+    pub fn delays_made(&self, later: &Self) -> Vec<(QueueId, Arc<Settings>)> {
+        let mut made = Vec::new();
+        for vhost in later.vhosts() {
+            let none = Delays::new();
+            let before = self.vhost(vhost.name()).map_or(&none, |before| before.delays());
+            // Looks only at what the two do not share.
+            made.extend(before.diff(vhost.delays()).filter_map(|difference| match difference {
+                DiffItem::Add(id, settings) => Some((*id, Arc::clone(settings))),
+                _ => None,
+            }));
+        }
+        made
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use broker_core::access::{Access, Actor, Resource, Right, Tag, permits};
+use broker_core::access::{Access, Actor, Resource, Right, Tag};
 use broker_core::message::Message;
 use broker_core::name::Name;
 use broker_core::refusal::Refusal;
-use broker_core::topology::{Command, ExchangeKind, Routes, Vhost};
+use broker_core::topology::{Command, ExchangeKind, Routes, Vhost, permits};
 use broker_protocol::reply::ReplyCode;
 
 use crate::connection::Task;

@@ -7,7 +7,7 @@ use broker_core::pattern::Pattern;
 use broker_core::topology::{Command as Change, VhostLimits, VhostProperties};
 use broker_protocol::wire::{Field, Reader, Writer};
 
-use crate::durable::topology_record::{flag, name, names};
+use crate::durable::fields::{flag, name, names};
 
 const DESCRIBE_VHOST: u8 = 9;
 const LIMIT_VHOST: u8 = 10;

@@ -18,6 +18,7 @@ use broker_protocol::wire::{Field, Reader, Writer};
 use bytes::BytesMut;
 
 use crate::durable::access_record;
+use crate::durable::fields::{flag, name, names};
 use crate::durable::topology_record::policies::{DELETE_POLICY, SET_POLICY};
 
 const CREATE_VHOST: u8 = 1;
@@ -174,21 +175,6 @@ fn decode_binding(r: &mut Reader<'_>) -> Option<Binding> {
     };
     let arguments = FieldTable::read(r).ok()?;
     Some(Binding { vhost, source, destination, routing_key, arguments })
-}
-
-pub(super) fn names(w: &mut Writer<'_>, tag: u8, names: &[&Name]) {
-    tag.write(w);
-    for name in names {
-        w.long_str(name.as_str().as_bytes());
-    }
-}
-
-pub(super) fn name(r: &mut Reader<'_>) -> Option<Name> {
-    str::from_utf8(r.long_str().ok()?).ok().map(Name::new)
-}
-
-pub(super) fn flag(r: &mut Reader<'_>) -> Option<bool> {
-    r.u8().ok().map(|byte| byte != 0)
 }
 
 #[cfg(test)]

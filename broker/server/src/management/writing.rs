@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use broker_core::access::{self, permits};
-use broker_core::topology::{Command, Outcome};
+use broker_core::access;
+use broker_core::topology::{Command, Outcome, permits};
 
 use crate::directory::Changed;
 use crate::management::failed::Failed;

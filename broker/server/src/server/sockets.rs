@@ -8,12 +8,12 @@ use broker_api::Listener;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::accepted::Accepted;
 use crate::args::Args;
 use crate::listener::{self, Error};
 use crate::mailbox::Sender;
 use crate::management;
 use crate::node::Node;
-use crate::shard::Accepted;
 use crate::tls::Tls;
 
 /// The sockets of a node, bound.

@@ -9,7 +9,7 @@ use broker_core::topology::Command;
 use broker_protocol::table::FieldTable;
 use broker_protocol::wire::{Field, Reader, Writer};
 
-use crate::durable::topology_record::{name, names};
+use crate::durable::fields::{name, names};
 
 pub(super) const SET_POLICY: u8 = 20;
 pub(super) const DELETE_POLICY: u8 = 21;

@@ -10,15 +10,15 @@
 
 use broker_protocol::table::{FieldTable, Value};
 
-use crate::access::permission::{Resource, Right};
-use crate::access::user::Actor;
+use crate::access::{Actor, Resource, Right};
 use crate::arguments::RESERVED;
 use crate::name::Name;
 use crate::queue::DEAD_LETTER_EXCHANGE;
 use crate::refusal::Refusal;
-use crate::topology::{
-    ALTERNATE, Binding, Command, DeclareExchange, DeclareQueue, ExchangeKind, Routes,
-};
+use crate::topology::command::{Binding, Command, DeclareExchange, DeclareQueue, Destination};
+use crate::topology::exchange::ALTERNATE;
+use crate::topology::exchange_kind::ExchangeKind;
+use crate::topology::routes::Routes;
 
 /// Refuses a change of the topology that the actor may not make.
 ///
@@ -81,7 +81,10 @@ fn refers(
 
 fn binding(routes: &Routes, actor: &Actor, binding: &Binding) -> Result<(), Refusal> {
     let Binding { vhost, source, destination, routing_key, .. } = binding;
-    let destination = Resource::destination(destination);
+    let destination = match destination {
+        Destination::Queue(name) => Resource::Queue(name),
+        Destination::Exchange(name) => Resource::Exchange(name),
+    };
     let access = routes.access();
     access.check(actor, vhost, Right::Write, destination)?;
     if source.is_empty() {
