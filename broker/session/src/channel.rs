@@ -9,6 +9,7 @@
 
 pub(crate) mod confirms;
 pub(crate) mod content;
+pub(crate) mod replies;
 pub(crate) mod timeouts;
 pub(crate) mod transaction;
 pub(crate) mod unacked;
@@ -20,10 +21,10 @@ use broker_core::name::Name;
 
 use crate::channel::confirms::Confirms;
 use crate::channel::content::Unfinished;
+use crate::channel::replies::Replies;
 use crate::channel::timeouts::Timeouts;
 use crate::channel::transaction::Transaction;
 use crate::channel::unacked::Unacked;
-use crate::connection::replies::Replies;
 use crate::request::Delivery;
 
 /// What a channel remembers.

@@ -12,6 +12,7 @@ use broker_protocol::encode::Deliver;
 use broker_protocol::method::basic;
 use broker_protocol::reply::ReplyCode;
 
+use crate::channel::replies::Replies;
 use crate::connection::Connection;
 use crate::connection::answers::Reply;
 use crate::fault::Fault;
@@ -19,15 +20,6 @@ use crate::request::{REPLY_TO, Request, Requester};
 
 /// The property flag of `reply-to`.
 const REPLY_TO_FLAG: u16 = 1 << 9;
-
-/// A channel's consumer of replies.
-#[derive(Debug)]
-pub(crate) struct Replies {
-    consumer: ConsumerId,
-    tag: Box<str>,
-    /// What its requests say to reply to.
-    address: Name,
-}
 
 // === impl Connection ===
 

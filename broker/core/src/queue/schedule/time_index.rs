@@ -27,8 +27,9 @@ use crate::queue::pages::{Page, PageNumber, PageSize, Paged};
 use crate::queue::ready::Entry;
 use crate::time::Timestamp;
 
-/// How long before its first message is due a page is read, in ms.
-const READ_AHEAD: u64 = 1_000;
+/// How long before its first message is due a page is read, in ms. Where pages overlap many are needed at the
+/// same time, and what they bring has to be sorted out before.
+const READ_AHEAD: u64 = 10_000;
 
 /// Pages that are being read at the same time, at most.
 const READ_AT_ONCE: usize = 4;

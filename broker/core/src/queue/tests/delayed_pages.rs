@@ -247,7 +247,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(histories(1_000))]
+    #![proptest_config(histories(300))]
 
     #[test]
     fn delayed_messages_leave_in_their_turn_by_way_of_pages(steps in vec(any_step(), 1..120)) {
