@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::StreamExt;
@@ -17,7 +17,7 @@ use warren_tests::patience::SOON;
 use crate::{
     churn::Slot,
     consuming::MOST_PREFETCHED,
-    ledger::{Message, grave, is_grave},
+    ledger::{Message, delays::now, grave, may_repeat},
     stage::{DURABLE, REFUSING, Stage},
     tokens,
 };
@@ -26,8 +26,10 @@ use crate::{
 const SILENCE: Duration = Duration::from_millis(100);
 
 /// The queues that messages are published to and that stay.
-pub(crate) const FAMILIES: [&str; 9] =
-    ["orders", "fan-a", "fan-b", "purged", "ranked", "capped", "refusing", "once", "brief"];
+#[rustfmt::skip]
+pub(crate) const FAMILIES: [&str; 10] = [
+    "orders", "fan-a", "fan-b", "purged", "ranked", "capped", "refusing", "once", "brief", "delayed",
+];
 
 /// When to stop reading a queue.
 enum Until<'a> {
@@ -36,6 +38,8 @@ enum Until<'a> {
     Silent,
     /// As many as were counted, and all of these.
     Found(&'a BTreeSet<Message>),
+    /// As `Found`, and then for a while whatever else may come.
+    Passed(&'a BTreeSet<Message>),
 }
 
 /// Checks everything. What was held by nobody's fault goes back when the connection closes.
@@ -61,6 +65,13 @@ pub(crate) async fn take(stage: &Stage, slots: &mut [Slot]) -> Result<()> {
 }
 
 async fn take_family(stage: &Stage, connection: &Connection, queue: &str) -> Result<()> {
+    if queue == "delayed" {
+        let now = now();
+        let due = stage.ledger().overdue(queue, now);
+        let found = read(stage, connection, queue, Until::Passed(&due)).await?;
+        stage.ledger().reconcile_delayed(queue, &found, now);
+        return Ok(());
+    }
     let expires = queue == "brief";
     let until = if expires { Until::Silent } else { Until::Counted };
     let source = read(stage, connection, queue, until).await?;
@@ -126,11 +137,18 @@ async fn read_all(
 ) -> Result<BTreeSet<Message>> {
     let mut found = BTreeSet::new();
     let mut line = Line::default();
+    let mut all_found = None;
     loop {
+        let is_all = |all: &BTreeSet<_>| left == 0 && all.is_subset(&found);
         let (enough, patience) = match until {
             Until::Counted => (left == 0, SOON),
             Until::Silent => (false, SILENCE),
-            Until::Found(all) => (left == 0 && all.is_subset(&found), SOON / 4),
+            Until::Found(all) => (is_all(all), SOON / 4),
+            Until::Passed(all) if is_all(all) => {
+                let since = all_found.get_or_insert_with(Instant::now).elapsed();
+                (since >= SILENCE, SILENCE.saturating_sub(since))
+            }
+            Until::Passed(_) => (false, SOON / 4),
         };
         if enough {
             return Ok(found);
@@ -155,7 +173,7 @@ async fn read_all(
             stage.ledger().violated(format!("{queue}: {message:?} {wrong}"));
         }
         // Of what died, copies may have been made before the crash and after it.
-        if !found.insert(message) && !is_grave(queue) {
+        if !found.insert(message) && !may_repeat(queue) {
             stage.ledger().violated(format!("{queue}: {message:?} is there twice"));
         }
     }
@@ -172,7 +190,7 @@ struct Line {
 impl Line {
     /// Takes note of the next message; says what is wrong if it should have come earlier.
     fn next(&mut self, queue: &str, message: Message) -> Option<String> {
-        if is_grave(queue) {
+        if may_repeat(queue) {
             return None;
         }
         let priority = message.priority(queue);

@@ -14,7 +14,11 @@
 //! Where the broker keeps a window of keys a publisher sends again what it does not know to have
 //! arrived, and some that it does: what was lost may come then, and nothing comes twice.
 
+pub(crate) mod delays;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::ledger::delays::{Delays, now};
 
 /// Who published it, and the how manieth of theirs it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,9 +58,11 @@ type Family = BTreeMap<Message, Entry>;
 pub(crate) struct Ledger {
     families: HashMap<String, Family>,
     numbers: HashMap<u64, u64>,
-    /// The latest message by each publisher, of each priority, that came out of each queue for the first
+    /// The latest message by each publisher, of each lane, that came out of each queue for the first
     /// time.
     frontier: HashMap<(String, u64, u8), u64>,
+    /// Of messages that are held back before they come to a queue.
+    delays: Delays,
     /// Queues that are being emptied while others publish to them.
     emptying: BTreeSet<String>,
     seen_ever: BTreeSet<(String, Message)>,
@@ -85,6 +91,12 @@ pub(crate) fn is_grave(queue: &str) -> bool {
     family(queue) != queue
 }
 
+/// Whether the broker passes messages on to `queue` from somewhere else: after a crash it may do so once
+/// more.
+pub(crate) fn may_repeat(queue: &str) -> bool {
+    is_grave(queue) || queue == "delayed"
+}
+
 fn family(queue: &str) -> &str {
     match queue {
         "dead" => "orders",
@@ -101,6 +113,12 @@ impl Message {
     pub(crate) fn priority(self, queue: &str) -> u8 {
         // Below 4.
         if queue == "ranked" { (self.number % 4) as u8 } else { 0 }
+    }
+
+    /// Messages of one publisher are in order in `queue` among those of the same lane.
+    pub(crate) fn lane(self, queue: &str) -> u8 {
+        // Below 8.
+        if queue == "delayed" { (self.number % 8) as u8 } else { self.priority(queue) }
     }
 
     /// As a body, with so many bytes behind.
@@ -147,6 +165,11 @@ impl Ledger {
 
     /// The broker has confirmed the message.
     pub(crate) fn confirmed(&mut self, message: Message, queues: &[&str]) {
+        self.confirmed_at(message, queues, now());
+    }
+
+    fn confirmed_at(&mut self, message: Message, queues: &[&str], now: u64) {
+        self.delays.confirmed(message, now);
         for queue in queues {
             let emptying = self.emptying.contains(*queue);
             let fate = if emptying { Fate::Leaving } else { Fate::Due };
@@ -172,6 +195,10 @@ impl Ledger {
 
     /// An acknowledgement to `queue`, which is no grave, is on disk.
     pub(crate) fn acknowledged(&mut self, queue: &str, message: Message) {
+        // Of a message that was passed on the original may not be.
+        if self.delays.acknowledged(message, now()) {
+            return;
+        }
         let entry = self.families.get(queue).and_then(|family| family.get(&message));
         // Of a message that died before a copy may be in the grave.
         if entry.is_some_and(|entry| !entry.rejected && !is_deadly(queue)) {
@@ -232,12 +259,17 @@ impl Ledger {
 
     /// The broker was started anew.
     pub(crate) fn new_life(&mut self) {
+        self.delays.killed(now());
         self.emptying.clear();
         self.seen_in_this_life.clear();
     }
 
     /// A message came out of `queue`.
     pub(crate) fn observed(&mut self, queue: &str, message: Message, redelivered: bool) {
+        self.observed_at(queue, message, redelivered, now());
+    }
+
+    fn observed_at(&mut self, queue: &str, message: Message, redelivered: bool, now: u64) {
         let fate = self.families.get(family(queue)).and_then(|f| f.get(&message)).map(|e| e.fate);
         match fate {
             None => self.violated(format!("{queue}: {message:?} never was sent there")),
@@ -247,14 +279,20 @@ impl Ledger {
             Some(_) => {}
         }
         let seen = (queue.to_owned(), message);
-        // What died may die again after a crash, so graves see copies more than once; only time kills
-        // in the order of the queue.
-        let is_source = !is_grave(queue);
+        // What died may die again after a crash, so graves see copies more than once; of them only time
+        // kills in the order of the queue.
+        let is_source = !may_repeat(queue);
         if !self.seen_in_this_life.insert(seen.clone()) && !redelivered && is_source {
             self.violated(format!("{queue}: {message:?} came again, not flagged redelivered"));
         }
-        if (is_source || queue == "expired") && self.seen_ever.insert(seen) {
-            let place = (queue.to_owned(), message.publisher, message.priority(queue));
+        let is_first = self.seen_ever.insert(seen);
+        if queue == "delayed"
+            && let Some(wrong) = self.delays.observed(message, is_first, now)
+        {
+            self.violated(format!("{queue}: {message:?} {wrong}"));
+        }
+        if is_first && (is_source || matches!(queue, "expired" | "delayed")) {
+            let place = (queue.to_owned(), message.publisher, message.lane(queue));
             let frontier = self.frontier.entry(place).or_default();
             let before = std::mem::replace(frontier, message.number.max(*frontier));
             if message.number < before {

@@ -35,7 +35,7 @@ use warren_tests::{broker::Broker, patience::SOON};
 use crate::{
     churn::Slot,
     dice::Dice,
-    publishing::{BRIEF, CAPPED, EVENTS, ONCE, ORDERS, PURGED, RANKED, REFUSING},
+    publishing::{BRIEF, CAPPED, DELAYED, EVENTS, ONCE, ORDERS, PURGED, RANKED, REFUSING},
     stage::Stage,
 };
 
@@ -53,8 +53,9 @@ const DECLARER: u64 = 200;
 const MOVERS: u64 = 300;
 /// The queues with a consumer.
 #[rustfmt::skip]
-const CONSUMED: [&str; 10] = [
+const CONSUMED: [&str; 11] = [
     "orders", "dead", "fan-a", "fan-b", "expired", "spilled", "capped", "refusing", "ranked", "once",
+    "delayed",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -165,8 +166,11 @@ async fn play(
 
 fn players(stage: &Stage, dice: impl Fn(u64) -> Dice) -> Vec<JoinHandle<()>> {
     let mut players = Vec::new();
-    let routes =
-        [ORDERS, ORDERS, EVENTS, EVENTS, BRIEF, PURGED, RANKED, RANKED, CAPPED, REFUSING, ONCE];
+    #[rustfmt::skip]
+    let routes = [
+        ORDERS, ORDERS, EVENTS, EVENTS, BRIEF, PURGED, RANKED, RANKED, CAPPED, REFUSING, ONCE, DELAYED,
+        DELAYED,
+    ];
     for (who, route) in (PUBLISHERS..).zip(routes) {
         players.push(tokio::spawn(publishing::play(stage.clone(), who, route, dice(who))));
     }

@@ -12,7 +12,10 @@ use tokio::time::sleep;
 
 use crate::{
     dice::Dice,
-    ledger::Message,
+    ledger::{
+        Message,
+        delays::{Due, now},
+    },
     stage::{Stage, publish_with},
 };
 
@@ -21,6 +24,10 @@ const ENOUGH: usize = 500;
 
 /// Messages that are sent again after a crash, where that does no harm.
 const AGAIN: u64 = 300;
+
+/// How long messages are held back where they are, in ms, by their lanes: not, for a moment, until the
+/// next round, for several rounds.
+const DELAYS: [u64; 8] = [0, 15, 15, 120, 120, 600, 600, 4_000];
 
 /// Where a publisher publishes, and which queues that leads to.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +46,7 @@ pub(crate) const REFUSING: Route =
     Route { exchange: "direct", key: "refusing", queues: &["refusing"] };
 pub(crate) const ONCE: Route = Route { exchange: "direct", key: "once", queues: &["once"] };
 pub(crate) const BRIEF: Route = Route { exchange: "direct", key: "brief", queues: &["brief"] };
+pub(crate) const DELAYED: Route = Route { exchange: "later", key: "delayed", queues: &["delayed"] };
 pub(crate) const PURGED: Route = Route { exchange: "", key: "purged", queues: &["purged"] };
 
 /// Messages whose confirm has not come.
@@ -79,6 +87,9 @@ async fn run(
         let burst = if rests { 0 } else { dice.below(40) };
         for _ in 0..burst {
             let message = stage.ledger().send(who, route.queues);
+            if let Some(delay) = delay(route.key, message) {
+                stage.ledger().delaying(message, Due::after(delay, now()));
+            }
             // The second copy's confirm, too, is a promise about the first.
             let copies = if route.key == "once" && dice.percent(10) { 2 } else { 1 };
             for _ in 0..copies {
@@ -121,6 +132,12 @@ async fn purge(stage: &Stage, channel: &Channel) -> Result<()> {
     Ok(())
 }
 
+/// How long the message is to be held back, if it is.
+fn delay(key: &str, message: Message) -> Option<u64> {
+    let delay = DELAYS[usize::from(message.lane(key))];
+    (key == "delayed" && delay > 0).then_some(delay)
+}
+
 fn properties(key: &str, message: Message, dice: &mut Dice) -> BasicProperties {
     let properties = BasicProperties::default();
     match key {
@@ -129,6 +146,12 @@ fn properties(key: &str, message: Message, dice: &mut Dice) -> BasicProperties {
             let key = AMQPValue::LongString(format!("{message:?}").into());
             let mut headers = FieldTable::default();
             headers.insert("x-deduplication-header".into(), key);
+            properties.with_headers(headers)
+        }
+        "delayed" => {
+            let Some(delay) = delay(key, message) else { return properties };
+            let mut headers = FieldTable::default();
+            headers.insert("x-delay".into(), AMQPValue::LongLongInt(delay as i64));
             properties.with_headers(headers)
         }
         // At times less than the queue gives, at times more.

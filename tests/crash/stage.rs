@@ -135,6 +135,7 @@ impl Stage {
         ] {
             declare_exchange(&channel, exchange, kind).await?;
         }
+        declare_delayed(&channel, "later").await?;
         for (queue, arguments, exchange, key) in lasting_queues() {
             channel.queue_declare(queue.into(), DURABLE, arguments).await?;
             bind(&channel, queue, exchange, key).await?;
@@ -147,7 +148,7 @@ impl Stage {
 }
 
 /// The queues that stay, with the exchange and key that lead to each.
-fn lasting_queues() -> [(&'static str, FieldTable, &'static str, &'static str); 12] {
+fn lasting_queues() -> [(&'static str, FieldTable, &'static str, &'static str); 13] {
     let number = AMQPValue::LongInt;
     let text = |text: &str| AMQPValue::LongString(text.into());
     let of = |grave: Option<&str>, more: &[(&str, AMQPValue)]| {
@@ -174,6 +175,7 @@ fn lasting_queues() -> [(&'static str, FieldTable, &'static str, &'static str); 
         ("ranked", of(None, &[("x-max-priority", number(4))]), "direct", "ranked"),
         ("once", once, "direct", "once"),
         ("purged", none(), "direct", "purged"),
+        ("delayed", none(), "later", "delayed"),
         ("fan-a", none(), "topic", "event.#"),
         ("fan-b", none(), "topic", "event.*"),
         ("dead", none(), "graves", "dead"),
@@ -189,6 +191,15 @@ pub(crate) async fn declare_exchange(
 ) -> Result<()> {
     let how = ExchangeDeclareOptions { durable: true, ..Default::default() };
     channel.exchange_declare(name.into(), kind, how, FieldTable::default()).await
+}
+
+/// A direct exchange that holds back messages that ask for it.
+async fn declare_delayed(channel: &Channel, name: &str) -> Result<()> {
+    let how = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-delayed-type".into(), AMQPValue::LongString("direct".into()));
+    let kind = ExchangeKind::Custom("x-delayed-message".into());
+    channel.exchange_declare(name.into(), kind, how, arguments).await
 }
 
 pub(crate) async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<()> {
