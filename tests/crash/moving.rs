@@ -83,11 +83,11 @@ impl Player<'_> {
         let mut plan = Plan::default();
         let mut tokens = self.stage.tokens();
         for (tag, (queue, token)) in &self.held {
-            if dice.percent(30) || !tokens.is_settled(queue, *token) {
+            if dice.percent(30) || !tokens.is_movable(queue, *token) {
                 continue;
             }
             plan.acknowledged.push(*tag);
-            if dice.percent(15) {
+            if dice.percent(15) && tokens.is_settled(queue, *token) {
                 plan.moves.insert(token.number, None);
             } else {
                 plan.bring(Token { step: token.step + 1, ..*token }, dice);

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A message may be delivered before it is on disk. So a token that is seen where a transaction in
-//! doubt brings it may be back after a crash, and nobody moves it on before.
+//! doubt brings it may be back after a crash. Who moves it on does so in a transaction that cannot be
+//! whole unless that one is. Only what is settled is taken away, so that what is nowhere tells by whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,7 +100,18 @@ impl Tokens {
     pub(crate) fn committed(&mut self, transaction: u64) {
         if let Some(Transaction { moves, .. }) = self.transactions.remove(&transaction) {
             self.committed += 1;
-            self.places.extend(moves);
+            self.move_all(moves);
+        }
+    }
+
+    /// The tokens are where a transaction took them, or further on: a later one's answer may have come
+    /// before.
+    fn move_all(&mut self, moves: Moves) {
+        for (number, place) in moves {
+            let known = self.places.entry(number).or_default();
+            if place.is_none() || *known < place {
+                *known = place;
+            }
         }
     }
 
@@ -108,8 +120,24 @@ impl Tokens {
         self.transactions.remove(&transaction);
     }
 
-    /// Whether the token is in that queue for good, until a transaction moves it.
+    /// Whether the token is in that queue for good, and no transaction is under way with it.
     pub(crate) fn is_settled(&self, queue: &'static str, token: Token) -> bool {
+        let mut moving = self.transactions.values();
+        self.is_at_home(queue, token)
+            && !moving.any(|other| other.moves.contains_key(&token.number))
+    }
+
+    /// Whether the token may be moved on from that queue: some transaction, perhaps one in doubt, has
+    /// brought it, and none is under way that takes it away.
+    pub(crate) fn is_movable(&self, queue: &'static str, token: Token) -> bool {
+        let here = Some((token.step, queue));
+        let mut moves = self.transactions.values().filter_map(|t| t.moves.get(&token.number));
+        let is_latest = moves.all(|place| place.is_some() && *place <= here);
+        let brings = |t: &Transaction| t.in_doubt && t.moves.get(&token.number) == Some(&here);
+        is_latest && (self.is_at_home(queue, token) || self.transactions.values().any(brings))
+    }
+
+    fn is_at_home(&self, queue: &'static str, token: Token) -> bool {
         self.places.get(&token.number) == Some(&Some((token.step, queue)))
     }
 
@@ -123,7 +151,7 @@ impl Tokens {
         let brings =
             |transaction: &&Transaction| transaction.moves.get(&token.number) == Some(&here);
         match self.transactions.values().find(brings) {
-            _ if self.is_settled(queue, token) => {}
+            _ if self.is_at_home(queue, token) => {}
             Some(transaction) if transaction.in_doubt => {}
             Some(_) => {
                 self.violations.push(format!("{queue}: {token:?} was seen before its commit"));
@@ -153,8 +181,15 @@ impl Tokens {
             (Some(places), Some(place)) => places.len() == 1 && places.contains(place),
             _ => false,
         };
+        // Another transaction may have moved it on.
+        let has_reached = |number: &u64, place: &Place| match (now.get(number), place) {
+            (Some(places), Some((step, _))) if places.len() == 1 => {
+                is_at(number, place) || places.first().is_some_and(|(found, _)| found > step)
+            }
+            _ => is_at(number, place),
+        };
         for (number, Transaction { moves, in_doubt }) in std::mem::take(&mut self.transactions) {
-            let moved = moves.iter().filter(|(token, place)| is_at(token, place)).count();
+            let moved = moves.iter().filter(|(token, place)| has_reached(token, place)).count();
             if moved != 0 && (moved != moves.len() || !in_doubt) {
                 let all = moves.len();
                 let what = format!("transaction {number}, in doubt: {in_doubt}: {moved} of {all}");
@@ -164,7 +199,7 @@ impl Tokens {
                 self.in_doubt[usize::from(moved > 0)] += 1;
             }
             if moved > 0 {
-                self.places.extend(moves);
+                self.move_all(moves);
             }
         }
         let mut lost: Vec<_> =
@@ -223,6 +258,42 @@ mod tests {
             let found: Vec<_> = found.iter().map(|(n, step, at)| (body(*n, *step), *at)).collect();
             tokens.reconcile(&found);
             assert_eq!(tokens.violations.is_empty(), fine, "{what}: {:?}", tokens.violations);
+        }
+    }
+
+    #[test]
+    fn what_follows_from_a_transaction_is_whole_only_if_that_is() {
+        let [home, first, second] = [QUEUES[0], QUEUES[1], QUEUES[2]];
+        #[rustfmt::skip]
+        let cases: [(&str, &[Seen], bool); 5] = [
+            ("neither",                        &[(0, 0, home), (1, 0, home)],     true),
+            ("the first",                      &[(0, 1, first), (1, 1, first)],   true),
+            ("both",                           &[(0, 2, second), (1, 1, first)],  true),
+            ("the second without the first",   &[(0, 2, second), (1, 0, home)],   false),
+            ("half of the first",              &[(0, 1, first), (1, 0, home)],    false),
+        ];
+        for (what, found, fine) in cases {
+            for is_answered in [false, true] {
+                let mut tokens = two();
+                let to = |step, queue| Some((step, queue));
+                let a = tokens.begin(Moves::from([(0, to(1, first)), (1, to(1, first))]));
+                tokens.committing(a);
+                let seen = tokens.observed(first, &body(0, 1)).unwrap();
+                assert!(tokens.is_movable(first, seen) && !tokens.is_settled(first, seen));
+                let b = tokens.begin(Moves::from([(0, to(2, second))]));
+                assert!(!tokens.is_movable(first, seen), "it is on its way");
+                tokens.committing(b);
+                if is_answered {
+                    // The answer to the first is lost.
+                    tokens.committed(b);
+                }
+                let found: Vec<_> =
+                    found.iter().map(|(n, step, at)| (body(*n, *step), *at)).collect();
+                tokens.reconcile(&found);
+                let fine = fine && (!is_answered || what == "both");
+                let violations = &tokens.violations;
+                assert_eq!(violations.is_empty(), fine, "{what}, {is_answered}: {violations:?}");
+            }
         }
     }
 

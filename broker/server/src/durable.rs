@@ -13,6 +13,8 @@
 //!
 //! - A change of the topology is in the log before anybody can see it, and in line before any
 //!   message that depends on it.
+//! - Nothing that a transaction brought about is seen before all its parts are in line, so what
+//!   follows from it lies behind it.
 //! - A message is gone from the log's view only by number, so replaying twice changes nothing.
 //! - A log file is given up only when the snapshot, synced, says that it is not needed; so is a page.
 //! - A message is in the log or in a page that the log or the snapshot names. It leaves the log only

@@ -94,7 +94,7 @@ impl Node {
     /// Publishes a message on the broker's own account, as dead-lettering does. It goes to
     /// whatever queues there are for it, and is gone if there is none.
     ///
-    /// `landing` is dropped once all the copies are safe.
+    /// `landing` is dropped once all the copies are in line for the log.
     pub(crate) fn republish(
         &self,
         vhost: &Name,

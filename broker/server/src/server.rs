@@ -158,6 +158,27 @@ fn build(
     }
 }
 
+/// A node on the data in `dir` whose shards nobody has started, and what they would be started with.
+#[cfg(test)]
+pub(crate) fn unstarted(
+    dir: &Path,
+    shards: usize,
+) -> (Arc<Node>, Vec<Receiver<Work>>, HashMap<QueueId, RecoveredQueue>) {
+    use clap::Parser;
+
+    let args = Args::parse_from(["warren-broker".as_ref(), "--data-dir".as_ref(), dir.as_os_str()]);
+    let data_dir = DataDir::open(dir).unwrap();
+    let authenticator = Authenticator::new(None, false).unwrap();
+    let (store, recovered) = Store::open(dir, args.log_file_bytes()).unwrap();
+    let store = Arc::new(store);
+    let Recovered { topology, next_queue, queues, .. } = recovered;
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mailbox()).unzip();
+    let directory = Directory::new(Arc::clone(&store), topology, next_queue, &senders);
+    defaults::make(&directory, None);
+    let node = build(&args, &data_dir, authenticator, Vec::new(), senders, (store, directory));
+    (Arc::new(node), receivers, queues)
+}
+
 /// A quarter of what messages may take, but room for a few of the largest in any case.
 fn max_unfinished(watermark: u64, max_message: u64) -> i64 {
     i64::try_from((watermark / 4).max(max_message * 4)).unwrap_or(i64::MAX)

@@ -12,6 +12,7 @@
 //! each connection may have under way.
 
 pub(crate) mod deadlines;
+pub(crate) mod departures;
 pub(crate) mod host;
 pub(crate) mod outbox;
 pub(crate) mod passing;

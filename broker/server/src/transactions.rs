@@ -1,13 +1,15 @@
 //! The transactions that are under way: from the commit until all shards have recorded their parts.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::link::{Event, Link};
 use crate::lock::lock;
+use crate::mailbox::Sender;
 use crate::random;
 use crate::shard::uncertain::Kept;
+use crate::shard::work::Work;
 
 /// The transactions of a node that have begun and not ended.
 #[derive(Debug)]
@@ -31,6 +33,9 @@ pub(crate) struct Transaction {
     number: u64,
     link: Link,
     refused: AtomicBool,
+    /// The shards that have a part in it, to be told when all have recorded theirs, and how many have not.
+    shards: Box<[Sender<Work>]>,
+    unrecorded: AtomicUsize,
     /// What is not to be told before this has ended.
     kept: Mutex<Vec<Arc<Kept>>>,
 }
@@ -43,11 +48,12 @@ impl Transactions {
         Arc::new(Self { base, active: Mutex::default() })
     }
 
-    /// Begins a transaction of the connection that `link` leads to. `tail`, called meanwhile, says
-    /// where the log ends; the transaction's records will lie behind it.
+    /// Begins a transaction of the connection that `link` leads to, with a part in each of `shards`.
+    /// `tail`, called meanwhile, says where the log ends; the transaction's records will lie behind it.
     pub(crate) fn begin<T>(
         self: &Arc<Self>,
         link: Link,
+        shards: Vec<Sender<Work>>,
         tail: impl FnOnce() -> T,
     ) -> (Arc<Transaction>, T) {
         let mut active = self.active();
@@ -57,8 +63,11 @@ impl Transactions {
         let tail = tail();
         drop(active);
         let (transactions, refused) = (Arc::clone(self), AtomicBool::new(false));
-        let kept = Mutex::default();
-        (Arc::new(Transaction { transactions, number, link, refused, kept }), tail)
+        let unrecorded = AtomicUsize::new(shards.len());
+        let (shards, kept) = (shards.into(), Mutex::default());
+        let transaction =
+            Transaction { transactions, number, link, refused, shards, unrecorded, kept };
+        (Arc::new(transaction), tail)
     }
 
     /// How many transactions have begun.
@@ -90,6 +99,20 @@ impl Transaction {
         self.refused.store(true, Ordering::Relaxed);
     }
 
+    /// One more part is in line for the log. With the last of them all shards that have one are told.
+    pub(crate) fn part_recorded(&self) {
+        let is_last = self.unrecorded.fetch_sub(1, Ordering::AcqRel) == 1;
+        // Who has the only part does not have to be told.
+        if is_last && self.shards.len() > 1 {
+            self.shards.iter().for_each(|shard| shard.send(Work::Recorded));
+        }
+    }
+
+    /// Whether all parts are in line for the log: what is recorded from now on lies behind them.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.unrecorded.load(Ordering::Acquire) == 0
+    }
+
     /// Holds on to a promise until the transaction has ended.
     pub(crate) fn keep_at_end(&self, kept: Arc<Kept>) {
         lock(&self.kept).push(kept);
@@ -116,8 +139,8 @@ mod tests {
         let (sender, mut events) = mailbox();
         let link = Link::new(ConnectionId(1), sender);
         let transactions = Transactions::new();
-        let (first, _) = transactions.begin(link.clone(), || ());
-        let (second, _) = transactions.begin(link.clone(), || ());
+        let (first, _) = transactions.begin(link.clone(), Vec::new(), || ());
+        let (second, _) = transactions.begin(link.clone(), Vec::new(), || ());
         assert_ne!(first.id(), second.id());
         let part = Arc::clone(&first);
         drop((first, second));

@@ -70,9 +70,11 @@ impl Outgoing {
 
     /// Sends everything gathered as one transaction. The client is told when it is done.
     pub(super) fn send_transaction(&mut self, node: &Node, link: &Link, budget: &mut Budget) {
-        let parts = self.batches.iter().filter(|batch| !batch.is_empty()).count();
-        let tail = || node.store.tail().file();
-        let (transaction, from_file) = node.transactions.begin(link.clone(), tail);
+        let with_part = self.batches.iter().zip(&node.shards);
+        let with_part = with_part.filter(|(batch, _)| !batch.is_empty());
+        let shards: Vec<_> = with_part.map(|(_, shard)| shard.clone()).collect();
+        let (parts, tail) = (shards.len(), || node.store.tail().file());
+        let (transaction, from_file) = node.transactions.begin(link.clone(), shards, tail);
         // There are never more parts than shards.
         let part = Part { transaction: transaction.id(), parts: parts as u32, from_file };
         for batch in self.batches.iter_mut().filter(|batch| !batch.is_empty()) {

@@ -3,6 +3,7 @@
 //! One task a shard. It takes everything that is in the mailbox, applies it, and only then sends what
 //! came of it: one event a connection for deliveries, one for settled publishes.
 
+mod asking;
 mod paging;
 mod waiting;
 
@@ -27,14 +28,16 @@ use crate::link::{Event, Link, Reply, Settled};
 use crate::mailbox::Receiver;
 use crate::node::Node;
 use crate::shard::deadlines::Deadlines;
+use crate::shard::departures::Departures;
 use crate::shard::host::paging::Paging;
 use crate::shard::host::waiting::{news, wait_until};
 use crate::shard::outbox::Outboxes;
-use crate::shard::promises::{Promise, Promises};
+use crate::shard::promises::{Landing, Promise, Promises};
 use crate::shard::slot::Slot;
 use crate::shard::uncertain::Uncertain;
 use crate::shard::whereabouts::Whereabouts;
-use crate::shard::work::{Batch, Item, Question, Work};
+use crate::shard::work::{Batch, Item, Work};
+use crate::transactions::Transaction;
 
 /// A shard's queues and what their consumers and publishers wait for.
 #[derive(Debug)]
@@ -42,7 +45,12 @@ pub(crate) struct Host {
     pub(super) node: Arc<Node>,
     pub(super) queues: HashMap<QueueId, Slot>,
     outboxes: Outboxes,
+    pub(super) departures: Departures,
     journal: Journal,
+    /// Transactions whose parts go to the log with the next batch,
+    recording: Vec<Arc<Transaction>>,
+    /// and dead messages whose copies do. What is recorded afterwards does not survive without them.
+    landing: Vec<Arc<Landing>>,
     /// News of the log; none once it has ended, which is when the node does.
     progress: Option<watch::Receiver<Progress>>,
     /// Changes of the topology up to here were caused by this shard's queues.
@@ -104,6 +112,9 @@ impl Host {
             node,
             queues: HashMap::new(),
             outboxes: Outboxes::default(),
+            departures: Departures::default(),
+            recording: Vec::new(),
+            landing: Vec::new(),
             recorded: Position::ZERO,
             promises: Promises::default(),
             uncertain: Uncertain::default(),
@@ -134,20 +145,27 @@ impl Host {
                 () = wait_until(self.next_deadline()) => {}
                 () = news(&mut self.progress) => {}
             }
-            self.now = clock::now();
-            for work in batch.drain(..) {
-                self.work(work);
-            }
-            self.act_on_time();
-            self.finish();
+            self.turn(&mut batch);
             // A mailbox that is never empty must not starve the connections of this shard.
             tokio::task::yield_now().await;
         }
     }
 
+    /// Does everything in `batch`, and what it is time for.
+    fn turn(&mut self, batch: &mut Vec<Work>) {
+        self.now = clock::now();
+        for work in batch.drain(..) {
+            self.work(work);
+        }
+        self.act_on_time();
+        self.finish();
+    }
+
     fn work(&mut self, work: Work) {
         match work {
             Work::Batch(batch) => self.batch(batch),
+            // The end of this round looks after it.
+            Work::Recorded => {}
             Work::Ask { link, queue, question } => self.ask(&link, queue, question),
             Work::Create { id, settings } => {
                 let nowhere = || Whereabouts::default();
@@ -186,8 +204,8 @@ impl Host {
             }
             Work::Farewell(link) => {
                 self.paging.forget(&link);
-                self.outboxes.send();
-                link.send(Event::Farewell);
+                self.outboxes.send(&mut self.departures);
+                self.departures.send(&link, Event::Farewell);
             }
             Work::Survey(answer) => {
                 let counts = self.queues.iter().map(|(id, slot)| (*id, slot.queue.counts()));
@@ -201,7 +219,8 @@ impl Host {
         let mut settled = Settled::default();
         let mut awaited = Vec::new();
         let mut items = batch.items.into_iter().peekable();
-        if let Some((_, part)) = &batch.part {
+        if let Some((transaction, part)) = &batch.part {
+            self.departures.wait_for(Arc::clone(transaction));
             self.journal.begin(*part);
         }
         while let Some(first) = items.next() {
@@ -228,6 +247,7 @@ impl Host {
         }
         if let Some((transaction, _)) = batch.part {
             self.journal.end();
+            self.recording.push(Arc::clone(&transaction));
             if settled.outcomes.drain(..).any(|(_, accepted)| !accepted) {
                 transaction.refuse();
             }
@@ -238,8 +258,10 @@ impl Host {
         {
             self.promise_after(&awaited, Promise::Settled(link, settled));
         }
-        if let Some(landing) = batch.landing {
-            self.promise_after(&awaited, Promise::Landed(landing));
+        match batch.landing {
+            Some(landing) if awaited.is_empty() => self.landing.push(landing),
+            Some(landing) => self.promise_after(&awaited, Promise::Landed(landing)),
+            None => {}
         }
     }
 
@@ -261,7 +283,7 @@ impl Host {
                     Command::Unsubscribe { consumer } => {
                         // What it was handed a moment ago still goes to its connection, which gives it back.
                         self.carry_out(queue, None);
-                        self.outboxes.remove(*consumer);
+                        self.outboxes.remove(*consumer, &mut self.departures);
                     }
                     _ => {}
                 }
@@ -278,54 +300,14 @@ impl Host {
         !self.effects[before..].iter().any(|effect| matches!(effect, Effect::PublishRefused))
     }
 
-    fn ask(&mut self, link: &Link, queue: QueueId, question: Question) {
-        let Some(slot) = self.queues.get(&queue) else {
-            return link.send(Event::Reply(Reply::NoQueue));
-        };
-        match question {
-            Question::Declared { recorded } => {
-                let counts = Reply::Counts(slot.queue.counts());
-                if self.node.store.is_durable(recorded) {
-                    link.send(Event::Reply(counts));
-                } else {
-                    self.recorded = self.recorded.max(recorded);
-                    self.promise(Some(link), counts);
-                }
-                self.apply(queue, Command::Touch);
-                self.account(queue);
-            }
-            Question::Command(Command::Unsubscribe { consumer }) => {
-                self.outboxes.flush(consumer);
-                self.outboxes.remove(consumer);
-                self.apply(queue, Command::Unsubscribe { consumer });
-                self.carry_out(queue, None);
-                link.send(Event::Reply(Reply::Unsubscribed));
-            }
-            Question::Command(command) => {
-                let consumer = match &command {
-                    Command::Subscribe(terms) => {
-                        self.outboxes.add(terms.consumer, link);
-                        Some(terms.consumer)
-                    }
-                    _ => None,
-                };
-                self.apply(queue, command);
-                if let (Some(consumer), [Effect::Refused(_)]) = (consumer, &self.effects[..]) {
-                    self.outboxes.remove(consumer);
-                }
-                self.carry_out(queue, Some(link));
-            }
-        }
-    }
-
-    fn apply(&mut self, queue: QueueId, command: Command) {
+    pub(super) fn apply(&mut self, queue: QueueId, command: Command) {
         if let Some(slot) = self.queues.get_mut(&queue) {
             slot.queue.apply(command, self.now, &mut self.effects);
         }
     }
 
     /// Carries out the effects of one queue. Answers go to `asker`.
-    fn carry_out(&mut self, id: QueueId, asker: Option<&Link>) {
+    pub(super) fn carry_out(&mut self, id: QueueId, asker: Option<&Link>) {
         let mut delivered = 0;
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
@@ -338,9 +320,9 @@ impl Host {
                 Effect::PublishRefused => {}
                 Effect::Duplicate { .. } => self.tally.duplicates += 1,
                 Effect::DeadLetter { id: original, message } => {
-                    self.republish(id, original, &message);
+                    self.republish(id, original, message);
                 }
-                Effect::Release { id: original, message } => self.release(id, original, &message),
+                Effect::Release { id: original, message } => self.release(id, original, message),
                 Effect::ConsumerGone { consumer } => self.consumer_gone(consumer),
                 Effect::Deleted { messages, reason } => {
                     self.gone(id, reason);
@@ -362,31 +344,10 @@ impl Host {
         self.account(id);
     }
 
-    fn answer(&mut self, queue: QueueId, effect: Effect, asker: Option<&Link>) {
-        let slot = self.queues.get(&queue);
-        let timeout = slot.and_then(|slot| slot.queue.settings().consumer_timeout);
-        match effect {
-            Effect::Subscribed { .. } => reply(asker, Reply::Subscribed { timeout }),
-            Effect::TimeoutChanged { consumer, timeout } => {
-                self.outboxes.tell(consumer, Event::TimeoutChanged(consumer, timeout));
-            }
-            Effect::Refused(refusal) => reply(asker, Reply::Refused(refusal)),
-            Effect::GotNothing => reply(asker, Reply::GotNothing),
-            Effect::NotYet { no_ack } => self.paging.park(queue, asker, no_ack),
-            Effect::Purged { messages } => self.promise(asker, Reply::Purged(messages)),
-            Effect::Got { id, redelivered, message, remaining } => {
-                self.tally.delivered += 1;
-                self.tally.redelivered += u64::from(redelivered);
-                reply(asker, Reply::Got { id, redelivered, message, remaining, timeout });
-            }
-            _ => {}
-        }
-    }
-
     fn consumer_gone(&mut self, consumer: ConsumerId) {
-        self.outboxes.flush(consumer);
-        if let Some(link) = self.outboxes.remove(consumer) {
-            link.send(Event::ConsumerGone(consumer));
+        self.outboxes.flush(consumer, &mut self.departures);
+        if let Some(link) = self.outboxes.remove(consumer, &mut self.departures) {
+            self.departures.send(&link, Event::ConsumerGone(consumer));
         }
     }
 
@@ -398,13 +359,6 @@ impl Host {
         }
         self.journal.commit();
         inventory
-    }
-
-    /// Answers once what was recorded so far survives a crash.
-    fn promise(&mut self, asker: Option<&Link>, reply: Reply) {
-        if let Some(link) = asker {
-            self.promises.make(Promise::Reply(link.clone(), reply));
-        }
     }
 
     /// A queue has deleted itself: nobody may find it any more.
@@ -421,7 +375,7 @@ impl Host {
     }
 
     /// Notes what a queue holds now, and when it wants to be looked at again.
-    fn account(&mut self, id: QueueId) {
+    pub(super) fn account(&mut self, id: QueueId) {
         let Some(slot) = self.queues.get_mut(&id) else { return };
         self.tally.bytes += slot.take_change();
         slot.record(id, &mut self.journal, &mut self.changes);
@@ -475,8 +429,14 @@ impl Host {
 
     /// Sends what the batch brought about.
     fn finish(&mut self) {
-        self.outboxes.send();
-        self.promises.place(self.journal.commit().max(self.recorded));
+        self.outboxes.send(&mut self.departures);
+        let handed_over = self.journal.commit();
+        if handed_over != Position::MAX {
+            self.recording.drain(..).for_each(|transaction| transaction.part_recorded());
+            self.landing.clear();
+        }
+        self.departures.leave(&self.node);
+        self.promises.place(handed_over.max(self.recorded));
         self.promises.keep(self.journal.durable());
         let Tally { delivered, redelivered, acknowledged, duplicates, bytes } =
             std::mem::take(&mut self.tally);
@@ -491,8 +451,7 @@ impl Host {
     }
 }
 
-fn reply(asker: Option<&Link>, reply: Reply) {
-    if let Some(link) = asker {
-        link.send(Event::Reply(reply));
-    }
-}
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod tests;

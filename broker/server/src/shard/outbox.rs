@@ -6,6 +6,7 @@ use broker_session::Delivery;
 use hashbrown::HashMap;
 
 use crate::link::{Event, Link};
+use crate::shard::departures::Departures;
 
 /// The consumers on a shard's queues and the connections they belong to.
 #[derive(Debug, Default)]
@@ -54,14 +55,18 @@ impl Outboxes {
     }
 
     /// The consumer gets nothing more. Returns the way to its connection, if it was known.
-    pub(crate) fn remove(&mut self, consumer: ConsumerId) -> Option<Link> {
+    pub(crate) fn remove(
+        &mut self,
+        consumer: ConsumerId,
+        departures: &mut Departures,
+    ) -> Option<Link> {
         let place = self.consumers.remove(&consumer)?;
         self.last = None;
         let outbox = self.all[place].as_mut()?;
         outbox.consumers -= 1;
         let link = outbox.link.clone();
         if outbox.consumers == 0 {
-            outbox.send();
+            outbox.send(departures);
             self.all[place] = None;
             self.free.push(place);
             self.by_connection.remove(&link.connection());
@@ -88,26 +93,26 @@ impl Outboxes {
     }
 
     /// Sends everything gathered, one event a connection.
-    pub(crate) fn send(&mut self) {
+    pub(crate) fn send(&mut self, departures: &mut Departures) {
         for place in self.filled.drain(..) {
             if let Some(outbox) = &mut self.all[place] {
-                outbox.send();
+                outbox.send(departures);
             }
         }
     }
 
     /// Sends what is gathered for one consumer, so that something sent directly comes after it.
-    pub(crate) fn flush(&mut self, consumer: ConsumerId) {
+    pub(crate) fn flush(&mut self, consumer: ConsumerId, departures: &mut Departures) {
         if let Some(outbox) = self.place(consumer).and_then(|place| self.all[place].as_mut()) {
-            outbox.send();
+            outbox.send(departures);
         }
     }
 
     /// Tells a consumer's connection something, after what is gathered for it.
-    pub(crate) fn tell(&mut self, consumer: ConsumerId, event: Event) {
+    pub(crate) fn tell(&mut self, consumer: ConsumerId, event: Event, departures: &mut Departures) {
         if let Some(outbox) = self.place(consumer).and_then(|place| self.all[place].as_mut()) {
-            outbox.send();
-            outbox.link.send(event);
+            outbox.send(departures);
+            departures.send(&outbox.link, event);
         }
     }
 
@@ -132,10 +137,11 @@ impl Outbox {
         Self { link, consumers: 0, deliveries: Vec::new(), expected: 0 }
     }
 
-    fn send(&mut self) {
+    fn send(&mut self, departures: &mut Departures) {
         if !self.deliveries.is_empty() {
             self.expected = self.deliveries.len().min(Self::MOST_EXPECTED);
-            self.link.send(Event::Deliveries(std::mem::take(&mut self.deliveries)));
+            let deliveries = std::mem::take(&mut self.deliveries);
+            departures.send(&self.link, Event::Deliveries(deliveries));
         }
     }
 }

@@ -4,30 +4,65 @@ use std::sync::Arc;
 
 use broker_core::id::{MessageId, QueueId};
 use broker_core::message::Message;
+use broker_core::name::Name;
 
+use crate::node::Node;
 use crate::shard::host::Host;
 use crate::shard::promises::Landing;
+
+/// A message on its way to other queues.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    vhost: Name,
+    /// The exchange that held it back, if one did; otherwise it goes where any message would.
+    from: Option<Name>,
+    message: Message,
+    landing: Option<Arc<Landing>>,
+}
+
+// === impl Passed ===
+
+impl Passed {
+    /// Routes it, as the topology is now, and sends it to the queues.
+    pub(crate) fn go(self, node: &Node) {
+        let Self { vhost, from, message, landing } = self;
+        match from {
+            Some(from) => node.release(&vhost, &from, &message, landing.as_ref()),
+            None => node.republish(&vhost, &message, landing.as_ref()),
+        }
+    }
+}
 
 // === impl Host ===
 
 impl Host {
     /// Sends a dead message on. Its queue forgets it once the copies are safe.
-    pub(super) fn republish(&self, from: QueueId, original: Option<MessageId>, message: &Message) {
-        let Some(slot) = self.queues.get(&from) else { return };
-        let landing = self.landing(from, original);
-        self.node.republish(&slot.queue.settings().vhost, message, landing.as_ref());
+    pub(super) fn republish(
+        &mut self,
+        from: QueueId,
+        original: Option<MessageId>,
+        message: Message,
+    ) {
+        self.pass_on(from, original, message, false);
     }
 
     /// Sends a delayed message on to its exchange, whose name its queue has; otherwise as a dead one.
-    pub(super) fn release(&self, from: QueueId, original: Option<MessageId>, message: &Message) {
-        let Some(slot) = self.queues.get(&from) else { return };
-        let landing = self.landing(from, original);
-        let settings = slot.queue.settings();
-        self.node.release(&settings.vhost, &settings.name, message, landing.as_ref());
+    pub(super) fn release(&mut self, from: QueueId, original: Option<MessageId>, message: Message) {
+        self.pass_on(from, original, message, true);
     }
 
-    fn landing(&self, queue: QueueId, original: Option<MessageId>) -> Option<Arc<Landing>> {
+    fn pass_on(
+        &mut self,
+        queue: QueueId,
+        original: Option<MessageId>,
+        message: Message,
+        was_delayed: bool,
+    ) {
+        let Some(slot) = self.queues.get(&queue) else { return };
+        let settings = slot.queue.settings();
+        let (vhost, from) = (settings.vhost.clone(), was_delayed.then(|| settings.name.clone()));
         let owner = &self.node.shards[self.node.shard_of(queue)];
-        original.map(|id| Landing::new(owner.clone(), queue, id))
+        let landing = original.map(|id| Landing::new(owner.clone(), queue, id));
+        self.departures.pass_on(&self.node, Passed { vhost, from, message, landing });
     }
 }

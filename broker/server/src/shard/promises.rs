@@ -19,7 +19,7 @@ pub(crate) enum Promise {
     Settled(Link, Settled),
     /// The answer to a question that changed something.
     Reply(Link, Reply),
-    /// A copy of a dead message has arrived where it was sent.
+    /// A copy of a dead message has arrived where it was sent, as a duplicate of one that is not safe.
     Landed(Arc<Landing>),
     /// A part of a transaction is applied.
     Committed(Arc<Transaction>),
@@ -27,8 +27,8 @@ pub(crate) enum Promise {
     Shared(Arc<Kept>),
 }
 
-/// The copies of a dead message on their way. When the last of them is safe, and so drops this, the
-/// queue it came from may forget the original.
+/// The copies of a dead message on their way. When the last of them is in line for the log, and so drops
+/// this, the queue it came from may forget the original: what it records lies behind.
 #[derive(Debug)]
 pub(crate) struct Landing {
     owner: Sender<Work>,

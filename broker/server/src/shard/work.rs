@@ -26,6 +26,8 @@ pub(crate) enum Work {
     Create { id: QueueId, settings: Arc<Settings> },
     /// Publishes and settlements of one read of one connection.
     Batch(Batch),
+    /// A transaction is whole in line for the log: what was held for it may leave.
+    Recorded,
     /// A question, answered with one [`Reply`](crate::link::Reply).
     Ask { link: Link, queue: QueueId, question: Question },
     /// The copies of a dead message are safe: the original may be forgotten.

@@ -1,0 +1,121 @@
+//! What a shard lets out, and when.
+
+use broker_core::id::{MessageId, QueueId};
+use broker_core::queue::Command;
+use broker_protocol::table::FieldTable;
+
+use crate::shard::host::rig::{Rig, persistent};
+use crate::shard::work::{Batch, Work};
+
+/// One message to each queue, of which the first is on shard 0 and the second on shard 1.
+fn to_both(queues: [QueueId; 2], body: &str) -> [Batch; 2] {
+    queues.map(|queue| {
+        let mut batch = Batch::default();
+        batch.publish(queue, persistent("k", body), None);
+        batch
+    })
+}
+
+#[tokio::test]
+async fn nothing_of_a_transaction_is_delivered_before_the_log_has_all_of_it_in_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new(dir.path());
+    let queues = [0, 1].map(|shard| rig.declare(&format!("q{shard}"), shard, FieldTable::new()));
+    queues.iter().for_each(|queue| rig.consume(*queue));
+
+    rig.commit(to_both(queues, "a"));
+    rig.turn(0);
+    assert_eq!(rig.delivered(), [""; 0], "shard 1 has not recorded its part");
+    // What comes meanwhile keeps its place, and so does a transaction that is whole by itself.
+    let mut plain = Batch::default();
+    plain.publish(queues[0], persistent("k", "b"), None);
+    rig.node.shards[0].send(Work::Batch(plain));
+    let [alone, _] = to_both(queues, "c");
+    rig.commit([alone, Batch::default()]);
+    rig.turn(0);
+    assert_eq!(rig.delivered(), [""; 0]);
+    rig.turn(1);
+    assert_eq!(rig.delivered(), ["a"], "that of shard 1, which has recorded the last part");
+    assert_eq!(rig.turn(0), 1, "shard 0 is told");
+    assert_eq!(rig.delivered(), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn transactions_that_overlap_do_not_keep_one_another_from_leaving() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new(dir.path());
+    let queues = [0, 1].map(|shard| rig.declare(&format!("q{shard}"), shard, FieldTable::new()));
+    rig.consume(queues[0]);
+    rig.commit(to_both(queues, "0"));
+    rig.turn(0);
+    for next in 1..20 {
+        // Shard 0 is always a transaction ahead of shard 1.
+        rig.turn(1);
+        rig.commit(to_both(queues, &next.to_string()));
+        rig.turn(0);
+        assert_eq!(rig.delivered(), [(next - 1).to_string()]);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_a_transaction_causes_comes_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new(dir.path());
+    let to_grave = [("x-dead-letter-exchange", ""), ("x-dead-letter-routing-key", "grave")];
+    let mut arguments = FieldTable::from_iter(to_grave);
+    arguments.insert("x-max-length", 1);
+    let queues = [rig.declare("short", 0, arguments), rig.declare("other", 1, FieldTable::new())];
+    let grave = rig.declare("grave", 1, FieldTable::new());
+    rig.consume(grave);
+
+    let [mut short, other] = to_both(queues, "dead");
+    short.publish(queues[0], persistent("k", "alive"), None);
+    rig.commit([short, other]);
+    rig.turn(0);
+    // The part of shard 1 is there, and nothing else.
+    assert_eq!(rig.turn(1), 1, "the dead letter waits");
+    assert_eq!(rig.delivered(), [""; 0]);
+    rig.turn(0);
+    rig.turn(1);
+    assert_eq!(rig.delivered(), ["dead"]);
+    // The copy is in line for the log, so the original may go; it goes behind it.
+    assert_eq!(rig.turn(0), 1, "its queue is told");
+}
+
+#[tokio::test]
+async fn what_a_transaction_rejects_is_in_its_queue_or_its_grave_wherever_the_log_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new(dir.path());
+    let to_grave = [("x-dead-letter-exchange", ""), ("x-dead-letter-routing-key", "grave")];
+    let arguments = FieldTable::from_iter(to_grave);
+    let queues = [rig.declare("q", 0, arguments), rig.declare("other", 1, FieldTable::new())];
+    let grave = rig.declare("grave", 0, FieldTable::new());
+    rig.consume(queues[0]);
+    let [plain, _] = to_both(queues, "m");
+    rig.node.shards[0].send(Work::Batch(plain));
+    rig.turn(0);
+    assert_eq!(rig.delivered(), ["m"]);
+
+    let [_, other] = to_both(queues, "x");
+    let mut rejecting = Batch::default();
+    let ids = vec![MessageId(1)];
+    rejecting.command(queues[0], Command::Reject { ids });
+    rig.commit([rejecting, other]);
+    // Shard 0 could do all of its own before the other begins.
+    for shard in [0, 0, 0, 1, 0, 0, 0] {
+        rig.turn(shard);
+    }
+    rig.consume(grave);
+    assert_eq!(rig.delivered(), ["m"]);
+    let endings = rig.endings([queues[0], grave, queues[1]]);
+    // Since it was published it is in its queue, in both, in its grave. What is published with the
+    // rejection comes before the rejection is seen.
+    let since = endings.into_iter().skip_while(|found| *found == [false; 3]);
+    let mut stages: Vec<_> = since.collect();
+    stages.dedup();
+    #[rustfmt::skip]
+    let expected = [
+        [true, false, false], [true, false, true], [true, true, true], [false, true, true],
+    ];
+    assert_eq!(stages, expected);
+}
