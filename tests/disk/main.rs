@@ -8,7 +8,11 @@
 mod client;
 mod compaction;
 
-use std::time::Duration;
+use std::{
+    ffi::OsString,
+    fs,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 use tokio::time::{sleep, timeout};
@@ -103,4 +107,46 @@ async fn a_disk_that_fills_by_itself_is_emptied_and_filled_again() {
         let mut reader = Reader::connect(&broker.uri, "queue").await;
         reader.read_until_all(&publisher.confirmed("queue")).await;
     }
+}
+
+/// The number of the newest log file.
+fn newest_log_file(broker: &Broker) -> u64 {
+    let log = broker.disk.as_ref().unwrap().from_outside().join("data/log");
+    let names = fs::read_dir(log).unwrap().flatten().map(|file| file.file_name());
+    let number = |name: OsString| name.to_str()?.strip_suffix(".log")?.parse().ok();
+    names.filter_map(number).max().unwrap()
+}
+
+/// What waits is recorded again while that makes the log shorter, and not for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_stays_nearly_full_is_not_written_over_and_over() {
+    let Some(broker) = start(24 * MIB, "--disk-watermark=9MiB") else { return };
+    let (_control, channel) = control(&broker.uri).await;
+    client::declare(&channel, "queue").await;
+    let mut publisher = Publisher::connect(&broker.uri).await;
+    // In the end more than one log file, and little enough to be recorded again in what is set aside.
+    publisher.publish("queue", 800).await;
+    publisher.settle().await;
+    let all = publisher.confirmed("queue");
+    let first = all.iter().copied().take(450).collect();
+    Reader::connect(&broker.uri, "queue").await.read_until_all(&first).await;
+    broker.disk.as_ref().unwrap().fill();
+
+    let end = Instant::now() + SOON;
+    let mut before = newest_log_file(&broker);
+    loop {
+        sleep(Duration::from_secs(1)).await;
+        let now = newest_log_file(&broker);
+        if now == before {
+            break;
+        }
+        assert!(
+            Instant::now() < end,
+            "log file {now} is made, {before} was the newest a second ago"
+        );
+        before = now;
+    }
+    assert!(broker.process.output().contains("publishers blocked"), "the disk is not low");
+    let mut reader = Reader::connect(&broker.uri, "queue").await;
+    reader.read_until_all(&all.difference(&first).copied().collect()).await;
 }

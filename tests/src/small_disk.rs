@@ -97,9 +97,14 @@ impl SmallDisk {
         fs::remove_file(self.ballast()).expect("the ballast is there");
     }
 
-    /// As we see it from outside.
-    fn ballast(&self) -> PathBuf {
+    /// Where it is for those who are outside.
+    #[must_use]
+    pub fn from_outside(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
-        root.join(self.dir().strip_prefix("/").expect("an absolute path")).join("ballast")
+        root.join(self.dir().strip_prefix("/").expect("an absolute path"))
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.from_outside().join("ballast")
     }
 }

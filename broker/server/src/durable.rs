@@ -223,6 +223,11 @@ impl Store {
         self.log.disk_bytes()
     }
 
+    /// Bytes that one file of the log takes.
+    pub(crate) fn log_file_bytes(&self) -> u64 {
+        self.log.file_bytes()
+    }
+
     /// Bytes that can be put in line and will find their space on the disk, about.
     pub(crate) fn room(&self) -> u64 {
         self.log.room()

@@ -210,6 +210,12 @@ impl<F: FileSystem> Log<F> {
         self.shared.pending().end()
     }
 
+    /// Bytes that a file takes.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.shared.options.file_len.into()
+    }
+
     /// Bytes that the log's files hold, spare ones not counted.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {

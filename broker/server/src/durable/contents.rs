@@ -7,6 +7,8 @@
 //!    position   position        u64
 //! ```
 
+use std::iter::Sum;
+
 use broker_core::id::{MessageId, QueueId};
 use broker_core::topology::Command;
 use broker_storage::pages::page::PageRef;
@@ -60,6 +62,14 @@ pub(crate) struct Mark {
     pub(crate) last: MessageId,
     /// The largest number ever handed out to a consumer.
     pub(crate) delivered: MessageId,
+}
+
+/// How much of the log is alive, in bytes, about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Weight {
+    /// What is only in the file asked for or before.
+    pub(crate) in_file: u64,
+    pub(crate) in_all: u64,
 }
 
 // === impl Contents ===
@@ -137,6 +147,25 @@ impl Contents {
             _ => return None,
         }
         Some(())
+    }
+}
+
+// === impl Weight ===
+
+impl Weight {
+    /// Counts a record of so many bytes, which may be in the file asked for.
+    pub(crate) fn add(&mut self, bytes: u64, in_file: bool) {
+        self.in_all += bytes;
+        self.in_file += if in_file { bytes } else { 0 };
+    }
+}
+
+impl Sum for Weight {
+    fn sum<I: Iterator<Item = Self>>(weights: I) -> Self {
+        weights.fold(Self::default(), |sum, weight| Self {
+            in_file: sum.in_file + weight.in_file,
+            in_all: sum.in_all + weight.in_all,
+        })
     }
 }
 

@@ -8,6 +8,8 @@
 //! Pages of which nothing is left go when a snapshot is written; it is renewed for their sake when
 //! they take more than the others. What their segments have beside them is [rewritten](Compaction).
 
+mod length;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,7 +23,8 @@ use tokio::sync::oneshot;
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use crate::durable::compaction::{self, Compaction};
-use crate::durable::contents::{Contents, Inventory};
+use crate::durable::contents::{Contents, Inventory, Weight};
+use crate::durable::housekeeping::length::Length;
 use crate::mailbox::Sender;
 use crate::node::Node;
 use crate::shard::work::Work;
@@ -69,11 +72,12 @@ pub(crate) async fn run(node: Arc<Node>, data_dir: Arc<Path>, limits: Limits) {
         if tick.is_multiple_of(SWEEP_TICKS) && node.memory.pressure() > 0 {
             node.shards.iter().for_each(|shard| shard.send(Work::PageOut));
         }
-        while has_long_log(&node, limits.log_budget) || has_light_file(&node, &mut weighed).await {
-            let Some(file) = oldest_file(&node) else { break };
-            if !checkpoint(&node, file, &mut done).await {
-                break;
-            }
+        while let Some(file) = oldest_file(&node)
+            && should_give_up(&node, file, limits.log_budget, &mut weighed).await
+            && checkpoint(&node, file, &mut done).await
+        {
+            // It may have been the last that publishers waited for.
+            watch_disk(&node, &data_dir, limits.disk_watermark);
         }
         let is_rewritten = compaction.step(&node).await;
         if is_rewritten || has_dead_pages(&node) {
@@ -109,37 +113,43 @@ fn watch_disk(node: &Node, data_dir: &Path, watermark: u64) {
     node.set_disk_low(low, available);
 }
 
-fn has_long_log(node: &Node, budget: u64) -> bool {
-    let low = node.store.disk_low.load(Ordering::Relaxed);
-    let waiting = (2 * node.memory.used()).max(4 * node.store.snapshot_bytes());
-    is_too_long(node.store.log_bytes(), budget, waiting, low, node.store.room())
-}
-
-/// Whether, on a disk that is nearly full, what only the oldest log file has can be recorded again.
-async fn has_light_file(node: &Node, weighed: &mut Instant) -> bool {
-    if !node.store.disk_low.load(Ordering::Relaxed) || weighed.elapsed() < WEIGH_INTERVAL {
+/// Whether the oldest file of the log is to be given up.
+async fn should_give_up(node: &Node, file: u32, budget: u64, weighed: &mut Instant) -> bool {
+    let length = length(node);
+    let waiting = node.memory.used();
+    if !node.store.disk_low.load(Ordering::Relaxed) {
+        return length.is_too_much(budget, waiting, node.store.snapshot_bytes());
+    }
+    if length.can_shrink(waiting, waiting) {
+        return true;
+    }
+    // It takes a look at all that waits to know more.
+    if weighed.elapsed() < WEIGH_INTERVAL {
         return false;
     }
     *weighed = Instant::now();
-    let Some(file) = oldest_file(node) else { return false };
+    let Some(Weight { in_file, in_all }) = weigh(node, file).await else { return false };
+    length.can_shrink(in_file, in_all)
+}
+
+fn length(node: &Node) -> Length {
+    let store = &node.store;
+    Length { log: store.log_bytes(), file: store.log_file_bytes(), room: store.room() }
+}
+
+/// What of the log's files would have to be recorded again; none if a shard is gone.
+async fn weigh(node: &Node, file: u32) -> Option<Weight> {
     let ask = |shard: &Sender<Work>| {
         let (answer, weight) = oneshot::channel();
         shard.send(Work::Weigh { file, answer });
         weight
     };
     let answers: Vec<_> = node.shards.iter().map(ask).collect();
-    let mut weight = 0;
+    let mut weights = Vec::with_capacity(answers.len());
     for answer in answers {
-        let Ok(bytes) = answer.await else { return false };
-        weight += bytes;
+        weights.push(answer.await.ok()?);
     }
-    2 * weight <= node.store.room()
-}
-
-/// Whether the log is to be made shorter. On a disk that is nearly full it is as short as it can be,
-/// as long as what waits surely fits behind what the last file holds: there may never be another.
-fn is_too_long(log: u64, budget: u64, waiting: u64, low: bool, room: u64) -> bool {
-    log > budget.max(waiting) || (low && waiting <= room)
+    Some(weights.into_iter().sum())
 }
 
 /// Renews the snapshot, and gives up the log's files up to and including `file` and the pages of which
@@ -206,29 +216,4 @@ async fn relocate(node: &Node, file: u32) -> Option<Inventory> {
         all.done.extend(done);
     }
     Some(all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_disk_makes_the_log_short() {
-        const MIB: u64 = 1 << 20;
-        #[rustfmt::skip]
-        let cases = [
-            // log, twice what waits, low, room, too long
-            (256,   0, false, 64, false),
-            (320,   0, false, 64, true),
-            (320, 400, false, 64, false),
-            (192,   0, true,  64, true),
-            (192,  60, true,  64, true),
-            (192, 120, true,  64, false),
-            (192,   0, true,   0, true),
-        ];
-        for (log, waiting, low, room, expected) in cases {
-            let got = is_too_long(log * MIB, 256 * MIB, waiting * MIB, low, room * MIB);
-            assert_eq!(got, expected, "{log} MiB of log, {waiting} MiB waiting, low: {low}");
-        }
-    }
 }

@@ -8,7 +8,7 @@ use broker_core::queue::{Changes, Counts, Overflow, PageNumber, PageSize, Queue}
 use broker_core::time::Timestamp;
 use broker_storage::pages::page::PageRef;
 
-use crate::durable::contents::{Inventory, Mark};
+use crate::durable::contents::{Inventory, Mark, Weight};
 use crate::durable::journal::Journal;
 use crate::durable::page_record::SavedPage;
 use crate::link::{Event, Link, Settled};
@@ -168,11 +168,21 @@ impl Slot {
     }
 
     /// Bytes, about, that [`Slot::relocate`] would record again.
-    pub(crate) fn weigh(&self, file: u32) -> u64 {
-        let Some(mut census) = self.whereabouts.census(file) else { return 0 };
-        let all = self.queue.remembered();
-        let found = all.filter(|entered| census.counts(entered.id));
-        found.map(|entered| entered.message.size() as u64 + Node::MESSAGE_OVERHEAD).sum()
+    pub(crate) fn weigh(&self, file: u32) -> Weight {
+        let mut weight = Weight::default();
+        if !self.queue.settings().durable {
+            return weight;
+        }
+        let mut census = self.whereabouts.census(file);
+        for entered in self.queue.remembered() {
+            let bytes = entered.message.size() as u64 + Node::MESSAGE_OVERHEAD;
+            weight.add(bytes, census.as_mut().is_some_and(|census| census.counts(entered.id)));
+        }
+        let mut census = self.keys_at.census(file);
+        for key in self.queue.known_keys() {
+            weight.add(BYTES_PER_KEY, census.as_mut().is_some_and(|census| census.counts(key.id)));
+        }
+        weight
     }
 
     /// By how many bytes its messages' memory changed since the last call.

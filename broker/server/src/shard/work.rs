@@ -13,7 +13,7 @@ use broker_storage::pages::page::PageRef;
 use broker_storage::position::Position;
 use tokio::sync::oneshot;
 
-use crate::durable::contents::Inventory;
+use crate::durable::contents::{Inventory, Weight};
 use crate::durable::transaction_record::Part;
 use crate::link::Link;
 use crate::shard::promises::Landing;
@@ -50,8 +50,8 @@ pub(crate) enum Work {
     Compact { segments: Arc<BTreeSet<u32>>, answer: oneshot::Sender<()> },
     /// A page was written once more, and is safe there; or why it was not.
     PageMoved { queue: QueueId, page: PageNumber, from: PageRef, place: Result<PageRef, Error> },
-    /// How many bytes of messages are only recorded in this log file or before?
-    Weigh { file: u32, answer: oneshot::Sender<u64> },
+    /// How many bytes are only recorded in this log file or before, and in the log at all?
+    Weigh { file: u32, answer: oneshot::Sender<Weight> },
     /// These queues have left the topology: delete them.
     Remove(Vec<QueueId>),
     /// The connection has ended and unsubscribed: tell it once all that is under way to it is sent.
