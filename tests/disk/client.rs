@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer,
     PublisherConfirm,
@@ -22,6 +22,7 @@ use warren_tests::{patience::SOON, uri::Uri};
 const SIZE: usize = 8 << 10;
 /// Confirms that a publisher waits for at most.
 const WINDOW: usize = 200;
+const MOMENT: Duration = Duration::from_millis(2);
 
 const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     passive: false,
@@ -36,9 +37,15 @@ pub(crate) struct Publisher {
     connection: Connection,
     channel: Channel,
     next: usize,
+    /// The message that the client library has not sent yet.
+    sending: Option<Sending>,
     waiting: VecDeque<(&'static str, usize, PublisherConfirm)>,
     confirmed: BTreeMap<&'static str, BTreeSet<usize>>,
 }
+
+/// A blocked client keeps what it was to publish until it is let go again, so nobody may wait for that who
+/// is to see to it.
+type Sending = (&'static str, usize, BoxFuture<'static, lapin::Result<PublisherConfirm>>);
 
 /// Reads one queue and acknowledges each message.
 pub(crate) struct Reader {
@@ -82,24 +89,45 @@ impl Publisher {
         let (connection, channel) = control(uri).await;
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
         let (waiting, confirmed) = (VecDeque::new(), BTreeMap::new());
-        Self { connection, channel, next: 0, waiting, confirmed }
+        Self { connection, channel, next: 0, sending: None, waiting, confirmed }
     }
 
     pub(crate) async fn publish(&mut self, queue: &'static str, count: usize) {
         for _ in 0..count {
-            self.publish_one(queue).await;
+            self.begin(queue);
+            if let Some((queue, number, sending)) = self.sending.take() {
+                self.waiting.push_back((queue, number, sending.await.unwrap()));
+            }
+            self.collect();
         }
     }
 
-    async fn publish_one(&mut self, queue: &'static str) {
-        let mut body = format!("{:08}", self.next).into_bytes();
-        body.resize(SIZE, b'.');
-        let (how, with) = (BasicPublishOptions::default(), BasicProperties::default());
-        let with = with.with_delivery_mode(2);
-        let sent = self.channel.basic_publish("".into(), queue.into(), how, &body, with).await;
-        self.waiting.push_back((queue, self.next, sent.unwrap()));
+    /// Begins to publish the next message.
+    fn begin(&mut self, queue: &'static str) {
+        let number = self.next;
         self.next += 1;
+        let channel = self.channel.clone();
+        let publish = async move {
+            let mut body = format!("{number:08}").into_bytes();
+            body.resize(SIZE, b'.');
+            let (how, with) = (BasicPublishOptions::default(), BasicProperties::default());
+            let with = with.with_delivery_mode(2);
+            channel.basic_publish("".into(), queue.into(), how, &body, with).await
+        };
+        self.sending = Some((queue, number, publish.boxed()));
+    }
+
+    /// Waits a moment for the last message to be sent, then takes the confirms that are there. Returns
+    /// whether it still is to be sent.
+    async fn is_sending(&mut self) -> bool {
+        if let Some((queue, number, sending)) = &mut self.sending
+            && let Ok(sent) = timeout(MOMENT, sending).await
+        {
+            self.waiting.push_back((queue, *number, sent.unwrap()));
+            self.sending = None;
+        }
         self.collect();
+        self.sending.is_some()
     }
 
     /// Publishes as fast as confirms come, until the broker says that it is enough.
@@ -107,11 +135,13 @@ impl Publisher {
         let end = Instant::now() + limit;
         while !self.connection.status().blocked() {
             assert!(Instant::now() < end, "{} messages later nobody is blocked", self.next);
+            if self.is_sending().await {
+                continue;
+            }
             if self.waiting.len() < WINDOW {
-                self.publish_one(queue).await;
+                self.begin(queue);
             } else {
-                sleep(Duration::from_millis(2)).await;
-                self.collect();
+                sleep(MOMENT).await;
             }
         }
     }
@@ -127,10 +157,9 @@ impl Publisher {
     /// Waits for all confirms.
     pub(crate) async fn settle(&mut self) {
         let end = Instant::now() + SOON;
-        while !self.waiting.is_empty() {
+        while self.is_sending().await || !self.waiting.is_empty() {
             assert!(Instant::now() < end, "{} confirms do not come", self.waiting.len());
             sleep(Duration::from_millis(5)).await;
-            self.collect();
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     io,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -94,6 +95,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- process {} said:\n{}", self.id(), self.output());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
