@@ -34,3 +34,4 @@ mod rules;
 mod steady;
 mod tls;
 mod transactions;
+mod watching;

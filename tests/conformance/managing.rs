@@ -15,34 +15,34 @@ use crate::rig::{Rig, drain};
 const FROM_RABBITMQ: &str = include_str!("managing/rabbitmq-3.10.json");
 
 /// The API of a broker of our own.
-struct Api(String);
+pub(crate) struct Api(pub(crate) String);
 
 // === impl Api ===
 
 impl Api {
-    fn of(rig: &Rig) -> Option<Self> {
+    pub(crate) fn of(rig: &Rig) -> Option<Self> {
         rig.broker.as_ref().map(|_| Self(rig.uri.host.clone()))
     }
 
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         request(&self.0, method, path, Some(body).filter(|body| !body.is_null()))
     }
 
     #[track_caller]
-    fn does(&self, method: &str, path: &str, body: &Value, expected: u16) -> Value {
+    pub(crate) fn does(&self, method: &str, path: &str, body: &Value, expected: u16) -> Value {
         let (status, answer) = self.ask(method, path, body);
         assert_eq!(status, expected, "{method} {path}: {answer}");
         answer
     }
 
     #[track_caller]
-    fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         self.does("GET", path, &Value::Null, 200)
     }
 }
 
 /// The names in a list.
-fn names(list: &Value) -> Vec<&str> {
+pub(crate) fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().filter_map(|item| item["name"].as_str()).collect()
 }
 

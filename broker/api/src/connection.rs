@@ -21,6 +21,33 @@ pub struct Connection {
     /// `starting`, `running`, `blocked` or `closing`.
     #[serde(default)]
     pub state: String,
+    /// The broker's address.
+    #[serde(default)]
+    pub host: String,
+    /// The broker's port.
+    #[serde(default)]
+    pub port: u16,
+    /// Always `AMQP 0-9-1`.
+    #[serde(default)]
+    pub protocol: String,
+    /// Always `network`.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    /// What the client calls the connection (client property `connection_name`).
+    #[serde(default)]
+    pub user_provided_name: Option<String>,
+    /// The user again, under the name of those who keep records.
+    #[serde(default)]
+    pub user_who_performed_action: String,
+    /// The largest frame in bytes that was agreed on; 0 until then, as what follows.
+    #[serde(default)]
+    pub frame_max: u32,
+    /// How many channels there may be.
+    #[serde(default)]
+    pub channel_max: u16,
+    /// Seconds between heartbeats; 0 also for none.
+    #[serde(default)]
+    pub timeout: u64,
     /// The client's address.
     #[serde(default)]
     pub peer_host: String,

@@ -9,6 +9,7 @@
 
 mod arguments;
 mod binding;
+mod channel;
 mod connection;
 mod definitions;
 mod exchange;
@@ -17,6 +18,7 @@ mod health;
 mod lenient;
 mod limits;
 mod message;
+mod node;
 mod overview;
 pub mod path;
 mod permission;
@@ -27,6 +29,9 @@ mod vhost;
 
 pub use crate::arguments::Arguments;
 pub use crate::binding::{Binding, BindingDeclaration, DestinationType};
+pub use crate::channel::{
+    Channel, ChannelDetails, ChannelStats, ConnectionDetails, Consumer, QueueName,
+};
 pub use crate::connection::Connection;
 pub use crate::definitions::{
     Definitions, ExchangeDefinition, GlobalParameter, Parameter, ParameterChange, QueueDefinition,
@@ -37,7 +42,10 @@ pub use crate::failure::Failure;
 pub use crate::health::{Health, HealthStatus};
 pub use crate::limits::{LimitChange, LimitValues, UserLimits, VhostLimits};
 pub use crate::message::{Count, GetRequest, Message, PublishRequest, Published};
-pub use crate::overview::{Listener, MessageStats, ObjectTotals, Overview, QueueTotals};
+pub use crate::node::{Application, ClusterName, Node};
+pub use crate::overview::{
+    Context, Listener, MessageStats, Named, ObjectTotals, Overview, QueueTotals,
+};
 pub use crate::permission::{Permission, PermissionChange, TopicPermission, TopicPermissionChange};
 pub use crate::policy::Policy;
 pub use crate::queue::{Queue, QueueDeclaration};

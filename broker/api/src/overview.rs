@@ -16,6 +16,21 @@ pub struct Overview {
     /// Warren's version.
     #[serde(default)]
     pub product_version: String,
+    /// The version of RabbitMQ whose management API this is like; tools look for it.
+    #[serde(default)]
+    pub management_version: String,
+    /// The same: the version of RabbitMQ that clients may take the broker for.
+    #[serde(default)]
+    pub rabbitmq_version: String,
+    /// No rates are kept: `none`.
+    #[serde(default)]
+    pub rates_mode: String,
+    /// Types of exchange that can be declared.
+    #[serde(default)]
+    pub exchange_types: Vec<Named>,
+    /// Where the management API is served.
+    #[serde(default)]
+    pub contexts: Vec<Context>,
     /// Warren's addition: drawn at random on each start. A reader that sees another epoch than
     /// before knows that the broker restarted, and that what was not durable is gone.
     #[serde(default)]
@@ -88,9 +103,42 @@ pub struct MessageStats {
     pub ack: u64,
 }
 
+/// Something that there is, and what it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// Whether it can be used.
+    pub enabled: bool,
+}
+
+/// Where the management API is served.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Context {
+    /// The node.
+    pub node: String,
+    /// What is served.
+    pub description: String,
+    /// Under which path.
+    pub path: String,
+    /// At which address.
+    pub ip: String,
+    /// On which port.
+    pub port: String,
+    /// `http` or `https`.
+    pub protocol: String,
+}
+
 /// A socket that the node listens on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
+    /// The node.
+    #[serde(default)]
+    pub node: String,
     /// `amqp`, `amqp/ssl`, `http`, `https` or `http/prometheus`.
     pub protocol: String,
     /// The address.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::Arguments;
+use crate::channel::Consumer;
 use crate::lenient;
 
 /// A queue, as it was declared and as it stands.
@@ -63,6 +64,12 @@ pub struct Queue {
     /// Bytes of the bodies of all its messages.
     #[serde(default)]
     pub message_bytes: u64,
+    /// Of these, of those that wait for a consumer.
+    #[serde(default)]
+    pub message_bytes_ready: u64,
+    /// Of these, of those that a consumer holds and has not acknowledged.
+    #[serde(default)]
+    pub message_bytes_unacknowledged: u64,
     /// Warren's addition: duplicates that it did not take since the node was started.
     #[serde(default)]
     pub messages_deduplicated: u64,
@@ -72,6 +79,9 @@ pub struct Queue {
     /// Consumers on the queue.
     #[serde(default)]
     pub consumers: u64,
+    /// Who they are; only where one queue is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumer_details: Option<Vec<Consumer>>,
     /// Warren's addition: differs for a queue that was deleted and declared again.
     #[serde(default)]
     pub incarnation: u64,

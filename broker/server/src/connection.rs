@@ -147,6 +147,7 @@ impl Task {
             user: OnceLock::new(),
             client: OnceLock::new(),
             vhost: OnceLock::new(),
+            limits: OnceLock::new(),
             tls: OnceLock::new(),
             channels: AtomicU64::new(0),
             received: AtomicU64::new(0),

@@ -7,7 +7,8 @@ use broker_core::id::{ConnectionId, ConsumerId, MessageId};
 use broker_core::message::Message;
 use broker_core::queue::Counts;
 use broker_core::refusal::Refusal;
-use broker_session::{Delivery, PublishId, Requester};
+use broker_session::{ChannelReport, Delivery, PublishId, Requester};
+use tokio::sync::oneshot;
 
 use crate::mailbox::Sender;
 
@@ -46,6 +47,8 @@ pub(crate) enum Event {
     Relieved,
     /// The node stops.
     Stop,
+    /// Somebody wants to look at the channels.
+    Report(oneshot::Sender<Vec<ChannelReport>>),
     /// Somebody wants the connection closed, for this reason.
     Close(Arc<str>),
     /// Nothing that was under way to the connection from one shard comes any more.

@@ -6,6 +6,7 @@
 
 mod asking;
 mod carrier;
+mod channels;
 mod checks;
 mod declaring;
 mod definitions;
@@ -15,6 +16,7 @@ mod json;
 mod limits;
 mod messages;
 mod node;
+mod nodes;
 mod objects;
 mod parameters;
 mod patience;
@@ -91,7 +93,23 @@ fn node_routes() -> Routes {
     Router::new()
         .route("/overview", get(node::overview))
         .route("/whoami", get(node::whoami))
+        .route("/nodes", get(nodes::nodes))
+        .route("/nodes/{name}", get(nodes::node))
+        .route("/cluster-name", get(nodes::cluster_name))
+        .route("/extensions", get(nodes::extensions))
+        .route("/aliveness-test/{vhost}", get(nodes::aliveness))
+        .route("/healthchecks/node", get(nodes::healthcheck))
+        .route("/healthchecks/node/", get(nodes::healthcheck))
+        .route("/healthchecks/node/{name}", get(nodes::healthcheck_of))
+        .route("/channels", get(channels::channels))
+        .route("/channels/{name}", get(channels::channel))
+        .route("/consumers", get(channels::consumers))
+        .route("/consumers/{vhost}", get(channels::consumers_in))
+        .route("/vhosts/{vhost}/channels", get(channels::channels_in))
+        .route("/vhosts/{vhost}/connections", get(node::connections_in))
         .route("/connections", get(node::connections))
+        .route("/connections/username/{user}", get(node::connections_of))
+        .route("/connections/{name}/channels", get(channels::channels_on))
         .route("/connections/{name}", get(node::connection_of).delete(node::close_connection))
 }
 

@@ -1,5 +1,6 @@
 //! What all shards and connections of a node share.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -27,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::replies::Replies;
 use crate::shard::promises::Landing;
-use crate::shard::work::{Batch, Work};
+use crate::shard::work::{Batch, Subscriber, Work};
 use crate::tls::Tls;
 use crate::transactions::Transactions;
 
@@ -72,6 +73,12 @@ pub(crate) struct Identity {
     pub(crate) epoch: String,
     pub(crate) started: Timestamp,
     pub(crate) listeners: Vec<Listener>,
+    /// Where its data lies.
+    pub(crate) data_dir: Arc<Path>,
+    /// Bytes that have to be free on that disk, or publishers wait.
+    pub(crate) disk_watermark: u64,
+    /// The version of RabbitMQ that clients take it for.
+    pub(crate) rabbitmq_version: &'static str,
 }
 
 // === impl Node ===
@@ -274,6 +281,27 @@ impl Node {
             counts.extend(answer.await.unwrap_or_default());
         }
         counts
+    }
+
+    /// The consumers of one queue, or of all, asked of the shards that own them.
+    pub(crate) async fn subscribers(&self, queue: Option<QueueId>) -> Vec<Subscriber> {
+        let asked = match queue {
+            Some(queue) => &self.shards[self.shard_of(queue)..=self.shard_of(queue)],
+            None => &self.shards[..],
+        };
+        let answers: Vec<_> = asked
+            .iter()
+            .map(|shard| {
+                let (sender, answer) = oneshot::channel();
+                shard.send(Work::Subscribers { queue, answer: sender });
+                answer
+            })
+            .collect();
+        let mut subscribers = Vec::new();
+        for answer in answers {
+            subscribers.extend(answer.await.unwrap_or_default());
+        }
+        subscribers
     }
 
     /// The same if any exchange holds messages back; nothing if none does.

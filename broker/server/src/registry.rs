@@ -49,6 +49,8 @@ pub(crate) struct Profile {
     pub(crate) client: OnceLock<FieldTable>,
     /// Set once the client has opened one.
     pub(crate) vhost: OnceLock<String>,
+    /// What was agreed on with the client. Set with the vhost.
+    pub(crate) limits: OnceLock<Limits>,
     /// Set once TLS is agreed on.
     pub(crate) tls: OnceLock<Established>,
     /// Open channels.
@@ -61,6 +63,17 @@ pub(crate) struct Profile {
     pub(crate) blocked: AtomicBool,
     /// Whether it is counted for its user and its vhost.
     pub(crate) entered: AtomicBool,
+}
+
+/// What a client agreed to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Limits {
+    /// Bytes of a frame, at most.
+    pub(crate) frame_max: u32,
+    /// Channels, at most.
+    pub(crate) channel_max: u16,
+    /// Seconds between heartbeats; 0 is none.
+    pub(crate) heartbeat: u64,
 }
 
 // === impl Registry ===
@@ -151,6 +164,11 @@ impl Registry {
         if open.profiles.is_empty() {
             *open = Open::default();
         }
+    }
+
+    /// How many there may be.
+    pub(crate) fn most(&self) -> usize {
+        self.most
     }
 
     /// How many there are.

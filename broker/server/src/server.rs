@@ -130,6 +130,7 @@ fn build(
     let page_watermark = Memory::PAGE_WATERMARK.min(watermark / 4);
     let page_watermark = args.page_watermark.map_or(page_watermark, |size| size.0);
     let node = args.node_name.clone().unwrap_or_else(|| format!("warren@{}", grant::host_name()));
+    let listeners = listeners.into_iter().map(|l| Listener { node: node.clone(), ..l }).collect();
     Node {
         session: Arc::new(session_settings(args, &node)),
         identity: Identity {
@@ -139,6 +140,9 @@ fn build(
             epoch: random::hex(8),
             started: clock::now(),
             listeners,
+            data_dir: args.data_dir.as_path().into(),
+            disk_watermark: args.disk_watermark.0,
+            rabbitmq_version: RABBITMQ_VERSION,
         },
         directory,
         store,

@@ -12,6 +12,7 @@ mod outcomes;
 mod overdue;
 mod publish;
 pub(crate) mod replies;
+pub(crate) mod report;
 mod topology;
 mod transactions;
 

@@ -27,6 +27,7 @@ mod request;
 mod settings;
 
 pub use crate::connection::Connection;
+pub use crate::connection::report::{ChannelReport, ConsumerReport};
 pub use crate::login::{Login, Mechanism, Secret};
 pub use crate::output::Output;
 pub use crate::request::{

@@ -42,6 +42,10 @@ impl Task {
             Event::ConsumerGone(consumer) => self.session.cancelled(consumer, &mut self.requests),
             Event::TimeoutChanged(consumer, timeout) => self.session.set_timeout(consumer, timeout),
             Event::Relieved => self.set_blocked(self.node.shortage().filter(|_| self.blocked)),
+            Event::Report(answer) => {
+                // The asker may have gone; then nobody wants to know.
+                let _ = answer.send(self.session.report());
+            }
             Event::Stop => self.close("broker forced connection closure"),
             Event::Close(reason) => self.close(&reason),
             Event::Farewell => {

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::auth::{Claim, Verdict};
 use crate::connection::Task;
 use crate::link::Event;
+use crate::registry::Limits;
 
 // === impl Task ===
 
@@ -65,6 +66,11 @@ impl Task {
     pub(super) fn open_vhost(&mut self, vhost: Name) {
         // Set once only, and before it is looked for: whoever deletes a vhost then finds all who are in it.
         let _ = self.profile.vhost.set(vhost.to_string());
+        let _ = self.profile.limits.set(Limits {
+            frame_max: self.session.frame_max(),
+            channel_max: self.session.channel_max(),
+            heartbeat: self.session.heartbeat_secs(),
+        });
         match self.enter(&vhost) {
             Ok(()) => {
                 self.vhost = vhost;

@@ -80,7 +80,11 @@ pub(super) async fn publish(
 }
 
 /// Hands a message to its queues; whether there are any and all of them took it.
-async fn hand_over(node: &Node, message: &Message, targets: &Targets) -> Result<bool, Failed> {
+pub(super) async fn hand_over(
+    node: &Node,
+    message: &Message,
+    targets: &Targets,
+) -> Result<bool, Failed> {
     let (link, settled) = asking::settled(node, targets.queues().len());
     node.metrics.received.inc();
     let message = message.without_blind_copies().unwrap_or_else(|| message.clone());

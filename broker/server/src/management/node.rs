@@ -15,9 +15,9 @@ use crate::grant;
 use crate::link::Event;
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
-use crate::management::json;
 use crate::management::payload::Names;
 use crate::management::writing::{Answered, done};
+use crate::management::{json, nodes};
 use crate::metrics::Resources;
 use crate::node::Node;
 use crate::registry::Profile;
@@ -31,6 +31,11 @@ pub(super) async fn overview(State(node): State<Arc<Node>>) -> Json<Overview> {
         cluster_name: identity.cluster,
         product_name: "Warren".to_owned(),
         product_version: env!("CARGO_PKG_VERSION").to_owned(),
+        management_version: identity.rabbitmq_version.to_owned(),
+        rabbitmq_version: identity.rabbitmq_version.to_owned(),
+        rates_mode: "none".to_owned(),
+        exchange_types: nodes::exchange_types(),
+        contexts: nodes::contexts(&node),
         epoch: identity.epoch,
         node_id: identity.node_id,
         started_at: identity.started.0,
@@ -63,6 +68,33 @@ pub(super) async fn connections(
     Json(seen.map(|profile| connection(&node, profile)).collect())
 }
 
+/// `GET /api/vhosts/{vhost}/connections`.
+pub(super) async fn connections_in(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Names(vhost): Names<String>,
+) -> Answered {
+    let all = node.registry.all();
+    let routes = node.directory.routes();
+    caller.look(&routes, &vhost)?;
+    let theirs = all.iter().filter(|profile| profile.vhost.get() == Some(&vhost));
+    let seen = theirs.filter(|profile| sees(&routes, &caller, profile));
+    Ok(Json(seen.map(|profile| connection(&node, profile)).collect::<Vec<_>>()).into_response())
+}
+
+/// `GET /api/connections/username/{user}`.
+pub(super) async fn connections_of(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Names(user): Names<String>,
+) -> Json<Vec<Connection>> {
+    let all = node.registry.all();
+    let routes = node.directory.routes();
+    let theirs = all.iter().filter(|profile| profile.user.get() == Some(&user));
+    let seen = theirs.filter(|profile| sees(&routes, &caller, profile));
+    Json(seen.map(|profile| connection(&node, profile)).collect())
+}
+
 /// `GET /api/connections/{name}`.
 pub(super) async fn connection_of(
     State(node): State<Arc<Node>>,
@@ -92,14 +124,14 @@ pub(super) async fn close_connection(
     Ok(done())
 }
 
-fn named(node: &Node, caller: &Caller, name: &str) -> Result<Arc<Profile>, Failed> {
+pub(super) fn named(node: &Node, caller: &Caller, name: &str) -> Result<Arc<Profile>, Failed> {
     let found = node.registry.all().into_iter().find(|profile| profile.name() == name);
     let routes = node.directory.routes();
     found.filter(|profile| sees(&routes, caller, profile)).ok_or_else(Failed::not_found)
 }
 
 /// Its own connections everybody may see, all of them who may look at everything.
-fn sees(routes: &Routes, caller: &Caller, profile: &Profile) -> bool {
+pub(super) fn sees(routes: &Routes, caller: &Caller, profile: &Profile) -> bool {
     routes.access().bears(&caller.0, Tag::Monitoring) || is_of(caller, profile)
 }
 
@@ -167,6 +199,8 @@ fn connection(node: &Node, profile: &Profile) -> Connection {
         Some(_) if profile.blocked.load(Ordering::Relaxed) => "blocked",
         Some(_) => "running",
     };
+    let limits = profile.limits.get().copied().unwrap_or_default();
+    let name = profile.client.get().and_then(|client| client.get("connection_name"));
     let tls = profile.tls.get();
     let certificate = tls.and_then(|tls| tls.peer.clone());
     Connection {
@@ -175,6 +209,15 @@ fn connection(node: &Node, profile: &Profile) -> Connection {
         user: text(profile.user.get()),
         vhost: text(profile.vhost.get()),
         state: state.to_owned(),
+        host: profile.local.ip().to_string(),
+        port: profile.local.port(),
+        protocol: "AMQP 0-9-1".to_owned(),
+        kind: "network".to_owned(),
+        user_provided_name: name.and_then(|name| name.as_str()).map(str::to_owned),
+        user_who_performed_action: text(profile.user.get()),
+        frame_max: limits.frame_max,
+        channel_max: limits.channel_max,
+        timeout: limits.heartbeat,
         peer_host: profile.peer.ip().to_string(),
         peer_port: profile.peer.port(),
         channels: profile.channels.load(Ordering::Relaxed),

@@ -20,6 +20,7 @@ use hashbrown::HashMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::management::channels::consumers_on;
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
 use crate::management::json;
@@ -58,9 +59,14 @@ pub(super) async fn queue(
     Names((vhost, name)): Pair,
 ) -> Answered {
     let counts = node.survey().await;
-    let routes = node.directory.routes();
-    let queue = caller.look(&routes, &vhost)?.queue(&name);
-    found(queue.map(|queue| describe_queue(&node, queue, &counts)))
+    let found = {
+        let routes = node.directory.routes();
+        let queue = caller.look(&routes, &vhost)?.queue(&name);
+        queue.map(|queue| (queue.id, describe_queue(&node, queue, &counts)))
+    };
+    let (id, mut shown) = found.ok_or_else(Failed::not_found)?;
+    shown.consumer_details = Some(consumers_on(&node, id).await);
+    Ok(Json(shown).into_response())
 }
 
 /// `GET /api/exchanges`.
@@ -232,9 +238,12 @@ fn describe_queue(node: &Node, queue: &QueueRecord, counts: &HashMap<QueueId, Co
         messages_ready: counts.ready,
         messages_unacknowledged: counts.unacked,
         message_bytes: counts.ready_bytes + counts.unacked_bytes,
+        message_bytes_ready: counts.ready_bytes,
+        message_bytes_unacknowledged: counts.unacked_bytes,
         messages_deduplicated: counts.duplicates,
         deduplication_keys: counts.keys,
         consumers: counts.consumers.into(),
+        consumer_details: None,
         incarnation: queue.id.0,
     }
 }

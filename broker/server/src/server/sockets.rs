@@ -75,7 +75,8 @@ impl Sockets {
                 let address = listener.local_addr()?;
                 tracing::info!(protocol, %address, "listening");
                 let (ip_address, port) = (address.ip().to_string(), address.port());
-                Ok(Listener { protocol: protocol.to_owned(), ip_address, port })
+                let node = String::new();
+                Ok(Listener { node, protocol: protocol.to_owned(), ip_address, port })
             })
             .collect()
     }

@@ -4,6 +4,7 @@
 //! came of it: one event a connection for deliveries, one for settled publishes.
 
 mod asking;
+mod looking;
 mod paging;
 mod waiting;
 
@@ -207,11 +208,8 @@ impl Host {
                 self.outboxes.send(&mut self.departures);
                 self.departures.send(&link, Event::Farewell);
             }
-            Work::Survey(answer) => {
-                let counts = self.queues.iter().map(|(id, slot)| (*id, slot.queue.counts()));
-                // The asker may have gone; then nobody wants to know.
-                let _ = answer.send(counts.collect());
-            }
+            Work::Subscribers { queue, answer } => self.name_subscribers(queue, answer),
+            Work::Survey(answer) => self.survey(answer),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use broker_core::dedup::Key;
-use broker_core::id::{MessageId, QueueId};
+use broker_core::id::{ConnectionId, ConsumerId, MessageId, QueueId};
 use broker_core::message::Message;
 use broker_core::queue::{Command, Counts, Once, PageNumber, Paged, Settings};
 use broker_session::PublishId;
@@ -56,8 +56,24 @@ pub(crate) enum Work {
     Remove(Vec<QueueId>),
     /// The connection has ended and unsubscribed: tell it once all that is under way to it is sent.
     Farewell(Link),
+    /// Who consumes from a queue, or from all of this shard's?
+    Subscribers { queue: Option<QueueId>, answer: oneshot::Sender<Vec<Subscriber>> },
     /// How are the queues? All of this shard's, in no particular order.
     Survey(oneshot::Sender<Vec<(QueueId, Counts)>>),
+}
+
+/// A consumer, as its queue knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subscriber {
+    pub(crate) queue: QueueId,
+    pub(crate) consumer: ConsumerId,
+    pub(crate) connection: ConnectionId,
+    pub(crate) exclusive: bool,
+    pub(crate) priority: i32,
+    /// Whether it gets messages.
+    pub(crate) active: bool,
+    /// Whether its queue has one active consumer at a time.
+    pub(crate) single: bool,
 }
 
 /// A question to a queue.

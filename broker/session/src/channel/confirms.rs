@@ -87,6 +87,17 @@ impl Confirms {
         }
     }
 
+    /// How many publishes have been numbered.
+    pub(crate) fn published(&self) -> u64 {
+        self.floor + self.slots.len() as u64
+    }
+
+    /// How many of them are not decided. Looks at each.
+    pub(crate) fn undecided(&self) -> usize {
+        let open = |slot: &&Slot| matches!(slot, Slot::Routing | Slot::Waiting { .. });
+        self.slots.iter().filter(open).count()
+    }
+
     /// Whether there is anything to tell the client.
     pub(crate) fn has_answers(&self) -> bool {
         self.owed || !self.ahead.is_empty() || !self.nacked.is_empty()

@@ -36,6 +36,11 @@ impl Unacked {
         self.entries.len() - self.holes
     }
 
+    /// The tag of the latest delivery; 0 before the first.
+    pub(crate) fn last_tag(&self) -> u64 {
+        self.last_tag
+    }
+
     /// Whether this delivery is unacknowledged.
     pub(crate) fn holds(&self, tag: u64) -> bool {
         let at = self.entries.binary_search_by_key(&tag, |(tag, _)| *tag);

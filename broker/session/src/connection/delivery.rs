@@ -25,7 +25,7 @@ pub(crate) struct Consumer {
     /// Its own prefetch, without the channel's; 0 is no limit.
     pub(super) prefetch: u32,
     /// The client's own limit on how long it may keep a delivery unacknowledged, in ms.
-    own_timeout: Option<u64>,
+    pub(super) own_timeout: Option<u64>,
     /// The limit that counts: the client's or the queue's.
     pub(super) timeout: Option<u64>,
     /// Deliveries since the last grant, each as often as it weighs.
