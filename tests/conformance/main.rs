@@ -17,6 +17,7 @@ mod delayed;
 mod durability;
 mod exchanges;
 mod features;
+mod forms;
 mod handshake;
 mod hostile;
 mod lifetimes;

@@ -1,5 +1,7 @@
 //! Randomness, from the kernel: names of server-named queues, the node's id, the epoch.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 /// `N` random bytes.
@@ -27,6 +29,13 @@ pub(crate) fn name() -> String {
     bytes::<22>().iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)])).collect()
 }
 
+/// An address below `prefix` that nobody can guess, in the form of RabbitMQ's: base 64 twice, the
+/// second time with its padding.
+pub(crate) fn address(prefix: &str) -> String {
+    let (place, key) = (bytes::<18>(), bytes::<16>());
+    format!("{prefix}.{}.{}", BASE64_STANDARD.encode(place), BASE64_STANDARD.encode(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +45,7 @@ mod tests {
         assert_ne!(name(), name());
         assert_eq!(name().len(), 22);
         assert_eq!(hex(16).len(), 32);
+        let address = address("prefix");
+        assert!(address.starts_with("prefix.") && address.ends_with("=="), "{address}");
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct Backlog {
 impl Replies {
     /// A new address, which leads there from now on.
     pub(crate) fn open(&self, way: Way) -> Name {
-        let address = Name::from(format!("{REPLY_TO}.{}", random::name()));
+        let address = Name::from(random::address(REPLY_TO));
         lock(&self.open).insert(address.clone(), way);
         address
     }

@@ -13,6 +13,7 @@ mod overdue;
 mod publish;
 pub(crate) mod replies;
 pub(crate) mod report;
+mod tags;
 mod topology;
 mod transactions;
 

@@ -129,7 +129,7 @@ fn obituary(
     Some(dead)
 }
 
-/// A new entry of the history, its fields in the order of their names.
+/// A new entry of the history, its fields in the order that RabbitMQ has them in.
 fn death(
     message: &Message,
     headers: &FieldTable,
@@ -146,14 +146,14 @@ fn death(
     }
     let mut death = FieldTable::new();
     death.insert("count", 1_i64);
+    death.insert("reason", reason.name());
+    death.insert("queue", &*settings.name);
+    death.insert("time", Value::Timestamp(now.0 / 1_000));
     death.insert("exchange", message.exchange());
+    death.insert("routing-keys", keys);
     if let Some(expiration) = expiration {
         death.insert("original-expiration", expiration);
     }
-    death.insert("queue", &*settings.name);
-    death.insert("reason", reason.name());
-    death.insert("routing-keys", keys);
-    death.insert("time", Value::Timestamp(now.0 / 1_000));
     death
 }
 

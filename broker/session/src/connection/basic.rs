@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::connection::answers::Reply;
 use crate::connection::closing::{gather, requeue};
 use crate::connection::delivery::Consumer;
+use crate::connection::tags;
 use crate::connection::topology::unimplemented_method;
 use crate::fault::Fault;
 use crate::request::{Outcome, REPLY_TO, Request};
@@ -160,7 +161,7 @@ impl Connection {
         let queue = self.queue_or_last(number, consume.queue)?;
         let consumer = self.next_consumer()?;
         let tag: Box<str> = match consume.consumer_tag {
-            "" => format!("amq.ctag-{:x}", consumer.0).into(),
+            "" => tags::fresh(consumer),
             tag => tag.into(),
         };
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };

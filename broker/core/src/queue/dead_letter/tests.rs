@@ -40,12 +40,12 @@ fn the_first_death_is_told_in_full() {
     assert_eq!((dead.exchange(), dead.routing_key(), dead.body()), ("dlx", "dead", &b"body"[..]));
     let death = table([
         ("count", Value::I64(1)),
-        ("exchange", "e".into()),
-        ("original-expiration", "5000".into()),
-        ("queue", "q".into()),
         ("reason", "expired".into()),
-        ("routing-keys", Value::Array(vec!["k".into(), "c".into()])),
+        ("queue", "q".into()),
         ("time", Value::Timestamp(1_700_000_000)),
+        ("exchange", "e".into()),
+        ("routing-keys", Value::Array(vec!["k".into(), "c".into()])),
+        ("original-expiration", "5000".into()),
     ]);
     let expected = table([
         ("mine", 1.into()),
