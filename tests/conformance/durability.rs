@@ -1,5 +1,9 @@
 //! What survives the broker: durable objects, and every persistent message that was confirmed.
 
+use broker_protocol::{
+    Method, encode,
+    method::{exchange, queue},
+};
 use lapin::{
     BasicProperties, Channel, ExchangeKind,
     options::{
@@ -114,4 +118,49 @@ async fn restarts_may_follow_one_another() {
     let (_connection, channel) = rig.channel().await;
     let expected: Vec<_> = (0..40).map(|number: u32| number.to_string()).collect();
     assert_eq!(drain(&channel, &queue).await, expected);
+}
+
+/// A client need not wait for one answer before it asks for the next thing; each answer says that what it
+/// answers survives.
+#[test]
+fn what_was_declared_in_one_go_is_there_after_a_kill() {
+    let mut rig = Rig::start();
+    if rig.broker.is_none() {
+        return;
+    }
+    let mut client = rig.client();
+    let names: Vec<_> = (0..1_000).map(|number| rig.name(&format!("queue-{number}"))).collect();
+    let exchange = rig.name("exchange");
+    let kind = exchange::Declare { exchange: &exchange, kind: "fanout", ..Default::default() };
+    encode::method(&mut client.output, 1, exchange::Declare { durable: true, ..kind });
+    for name in &names {
+        let wanted = queue::Declare { queue: name, durable: true, ..Default::default() };
+        encode::method(&mut client.output, 1, wanted);
+        let binding = queue::Bind { queue: name, exchange: &exchange, ..Default::default() };
+        encode::method(&mut client.output, 1, binding);
+    }
+    client.flush().unwrap();
+    client.wait_for(1, "exchange.declare-ok").unwrap();
+    for name in &names {
+        let declared = client.wait(1, |method| match method {
+            Method::QueueDeclareOk(declared) => Some(declared.queue == *name),
+            _ => None,
+        });
+        assert!(declared.unwrap(), "answers come in the order of the questions");
+        client.wait_for(1, "queue.bind-ok").unwrap();
+    }
+    restart(&mut rig, Signal::KILL);
+
+    let mut client = rig.client();
+    let nobody = exchange::Delete { exchange: &exchange, if_unused: true, ..Default::default() };
+    for name in &names {
+        let wanted = queue::Declare { queue: name, passive: true, ..Default::default() };
+        encode::method(&mut client.output, 1, wanted);
+    }
+    client.flush().unwrap();
+    for _ in &names {
+        client.wait_for(1, "queue.declare-ok").unwrap();
+    }
+    client.send(1, nobody).unwrap();
+    client.wait_for(1, "exchange.delete-ok").expect_err("it is bound");
 }

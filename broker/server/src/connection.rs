@@ -39,7 +39,8 @@ use broker_core::name::Name;
 use broker_core::routing::Targets;
 use broker_core::time::Timestamp;
 use broker_protocol::reply::ReplyCode;
-use broker_session::{Answer, Connection, Request};
+use broker_session::{Connection, Request};
+use broker_storage::position::Position;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
@@ -82,8 +83,8 @@ struct Task {
     inbox: Inbox,
     /// The question under way, whose answer the session waits for.
     question: Option<Open>,
-    /// The answer that is held back until the log has what it speaks of.
-    recording: Option<Answer>,
+    /// Nothing is written before the log has what lies before this place: an answer speaks of it.
+    held: Option<Position>,
     /// Whether the session was answered and has to go on with what was parked.
     answered: bool,
     refused: Refused,
@@ -169,7 +170,7 @@ impl Task {
             unfinished: Unwritten::default(),
             inbox: Inbox::default(),
             question: None,
-            recording: None,
+            held: None,
             answered: false,
             refused: Refused::default(),
             permissions: Permissions::default(),
@@ -219,7 +220,8 @@ impl Task {
         if self.may_read() && self.socket.poll_readable(cx).is_ready() {
             poll = Poll::Ready(());
         }
-        let writes = !self.session.output().is_empty() || self.socket.has_unwritten();
+        let has_output = !self.session.output().is_empty() || self.socket.has_unwritten();
+        let writes = has_output && self.held.is_none();
         if writes && self.socket.poll_writable(cx).is_ready() {
             poll = Poll::Ready(());
         }
@@ -298,6 +300,9 @@ impl Task {
     }
 
     fn write(&mut self) {
+        if self.held.is_some() {
+            return;
+        }
         match self.socket.write(self.session.output(), self.now) {
             Ok(0) => {}
             Ok(count) => {

@@ -122,12 +122,22 @@ impl Task {
         }
     }
 
-    /// Answers once what is recorded at `position` survives a crash.
+    /// Answers, and holds the answer back until what is recorded at `position` survives a crash. The session
+    /// goes on meanwhile, so that a client which declares many things one behind another waits for few syncs.
     fn answer_once(&mut self, position: Position, answer: Answer) {
-        if self.node.store.is_durable(position) {
-            return self.answer(answer);
+        if !self.node.store.is_durable(position) {
+            match &mut self.held {
+                Some(held) => *held = position.max(*held),
+                None => {
+                    self.held = Some(position);
+                    self.await_recorded(position);
+                }
+            }
         }
-        self.recording = Some(answer);
+        self.answer(answer);
+    }
+
+    fn await_recorded(&self, position: Position) {
         let (store, link) = (Arc::clone(&self.node.store), self.link.clone());
         tokio::spawn(async move {
             store.wait(position).await;
@@ -135,10 +145,13 @@ impl Task {
         });
     }
 
-    /// What was waited for is on disk.
+    /// What was waited for is on disk; more may have come in between.
     pub(super) fn recorded(&mut self) {
-        if let Some(answer) = self.recording.take() {
-            self.answer(answer);
+        match self.held {
+            Some(position) if !self.node.store.is_durable(position) => {
+                self.await_recorded(position);
+            }
+            _ => self.held = None,
         }
     }
 
