@@ -328,12 +328,6 @@ impl<F: FileSystem> Shared<F> {
         pending.rounds.clear();
     }
 
-    /// How many batches are in line.
-    #[cfg(test)]
-    fn unwritten_batches(&self) -> usize {
-        self.pending().rounds.iter().map(|round| round.batches.len()).sum()
-    }
-
     pub(crate) fn is_closed(&self) -> bool {
         self.pending().closed
     }

@@ -135,7 +135,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::fs::memory::{Call, Dice, Fault, MemoryFs};
+    use crate::fs::memory::{Call, Fault, MemoryFs, seeds};
 
     fn snapshot(fs: &MemoryFs) -> Snapshot<MemoryFs> {
         Snapshot::new(fs.clone(), "/meta").unwrap()
@@ -151,24 +151,39 @@ mod tests {
         }
     }
 
-    /// Whenever the power goes, the old snapshot or the new one is there, and the new one once the
-    /// call returned.
+    /// Whichever call is the last or fails, whether the power goes or only the process, the old snapshot or
+    /// the new one is there, and the new one once the call returned.
     #[test]
-    fn a_power_cut_leaves_the_old_or_the_new_one() {
-        for seed in 0..400 {
-            let mut dice = Dice(seed);
-            let fs = MemoryFs::default();
-            snapshot(&fs).store(b"old").unwrap();
-            let dies_at = dice.below(8);
-            let mut calls = 0;
-            fs.fail_with(move |_| {
-                calls += 1;
-                (calls > dies_at).then(|| Fault::Fail(io::ErrorKind::Other.into()))
-            });
-            let stored = snapshot(&fs).store(&[7; 5000]).is_ok();
-            let found = snapshot(&fs.power_cut(seed)).load().unwrap().unwrap();
-            let is_new = found[..] == [7; 5000];
-            assert!(is_new || (!stored && found[..] == *b"old"), "seed {seed}");
+    fn a_failure_at_every_call_leaves_the_old_or_the_new_one() {
+        type Failing = fn(u64, u64) -> bool;
+        let failing: [Failing; 2] = [|call, nth| call > nth, |call, nth| call == nth + 1];
+        for (seed, fails_at) in seeds(300).flat_map(|seed| (0..6).map(move |call| (seed, call))) {
+            for is_failing in failing {
+                let fs = MemoryFs::default();
+                fs.forget_at_failed_syncs();
+                snapshot(&fs).store(b"old").unwrap();
+                let mut calls = 0;
+                fs.fail_with(move |_| {
+                    calls += 1;
+                    is_failing(calls, fails_at)
+                        .then(|| Fault::Fail(io::ErrorKind::StorageFull.into()))
+                });
+                let stored = snapshot(&fs).store(&[7; 5000]).is_ok();
+                assert!(stored == (fails_at >= 5), "call {fails_at}");
+                fs.heal();
+                let mut found = Vec::new();
+                for fs in [fs.power_cut(seed), fs.clone()] {
+                    found = snapshot(&fs).load().unwrap().unwrap().to_vec();
+                    let is_new = found == [7; 5000];
+                    assert!(is_new || (!stored && found == b"old"), "seed {seed}, call {fails_at}");
+                }
+                // What a process has seen stays, and another can be stored.
+                let after = fs.power_cut(seed + 1);
+                assert_eq!(snapshot(&after).load().unwrap().unwrap(), found);
+                snapshot(&after).store(b"newer").unwrap();
+                let after = after.power_cut(seed);
+                assert_eq!(snapshot(&after).load().unwrap().as_deref(), Some(&b"newer"[..]));
+            }
         }
     }
 

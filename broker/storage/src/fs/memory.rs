@@ -58,11 +58,24 @@ pub struct MemoryFs {
 struct Disk {
     /// Names as the running system sees them.
     names: BTreeMap<PathBuf, usize>,
-    /// Names as they would be found after a power cut, at the least.
+    /// Names as the last syncs of their directories left them.
     durable_names: BTreeMap<PathBuf, usize>,
+    /// What was done to names since then.
+    unsynced_names: Vec<NameChange>,
     inodes: Vec<Inode>,
     capacity: u64,
     oracle: Option<Oracle>,
+    /// See [`MemoryFs::forget_at_failed_syncs`].
+    is_forgetful: bool,
+}
+
+/// A change of a directory. A power cut leaves it done or not done, and never half done, as every file
+/// system with a journal promises of a rename.
+#[derive(Debug, Clone)]
+enum NameChange {
+    Create(PathBuf, usize),
+    Rename(PathBuf, PathBuf),
+    Remove(PathBuf),
 }
 
 #[derive(Debug, Default, Clone)]
@@ -89,9 +102,11 @@ impl Default for MemoryFs {
         let disk = Disk {
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
+            unsynced_names: Vec::new(),
             inodes: Vec::new(),
             capacity: u64::MAX,
             oracle: None,
+            is_forgetful: false,
         };
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
@@ -108,6 +123,18 @@ impl MemoryFs {
         self.disk().oracle = None;
     }
 
+    /// From now on a sync that fails forgets what it was to make safe, as Linux does: readers still see
+    /// it, and no later sync writes it.
+    pub fn forget_at_failed_syncs(&self) {
+        self.disk().is_forgetful = true;
+    }
+
+    /// Bytes that all files together take.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.disk().used()
+    }
+
     /// Sets how many bytes all files together may allocate.
     pub fn set_capacity(&self, bytes: u64) {
         self.disk().capacity = bytes;
@@ -120,18 +147,30 @@ impl MemoryFs {
         let disk = self.disk();
         let mut dice = Dice(seed);
         let mut names = disk.durable_names.clone();
-        for path in disk.names.keys().chain(disk.durable_names.keys()) {
-            if disk.names.get(path) != disk.durable_names.get(path) && dice.flip() {
-                match disk.names.get(path) {
-                    Some(inode) => names.insert(path.clone(), *inode),
-                    None => names.remove(path),
-                };
+        let mood = dice.below(4);
+        // A journal keeps the first of them; who has none may keep any.
+        let first = dice.below(disk.unsynced_names.len() as u64 + 1) as usize;
+        for (nth, change) in disk.unsynced_names.iter().enumerate() {
+            let is_kept = match mood {
+                0 | 1 => nth < first,
+                2 => dice.flip(),
+                _ => true,
+            };
+            if is_kept {
+                change.apply(&mut names);
             }
         }
         let inodes: Vec<Inode> =
             disk.inodes.iter().map(|inode| inode.after_cut(&mut dice)).collect();
-        let after =
-            Disk { durable_names: names.clone(), names, inodes, capacity: u64::MAX, oracle: None };
+        let after = Disk {
+            durable_names: names.clone(),
+            unsynced_names: Vec::new(),
+            names,
+            inodes,
+            capacity: u64::MAX,
+            oracle: None,
+            is_forgetful: disk.is_forgetful,
+        };
         Self { disk: Arc::new(Mutex::new(after)) }
     }
 
@@ -175,7 +214,7 @@ impl FileSystem for MemoryFs {
             None if create => {
                 disk.inodes.push(Inode::default());
                 let inode = disk.inodes.len() - 1;
-                disk.names.insert(path.to_owned(), inode);
+                disk.change(NameChange::Create(path.to_owned(), inode));
                 inode
             }
             None => return Err(io::ErrorKind::NotFound.into()),
@@ -186,15 +225,21 @@ impl FileSystem for MemoryFs {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut disk = self.disk();
         disk.ask(&Call::Rename(from.to_owned()))?;
-        let inode = disk.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        disk.names.insert(to.to_owned(), inode);
+        if !disk.names.contains_key(from) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        disk.change(NameChange::Rename(from.to_owned(), to.to_owned()));
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut disk = self.disk();
         disk.ask(&Call::Remove(path.to_owned()))?;
-        disk.names.remove(path).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        if !disk.names.contains_key(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        disk.change(NameChange::Remove(path.to_owned()));
+        Ok(())
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -213,6 +258,7 @@ impl FileSystem for MemoryFs {
             .map(|(n, i)| (n.clone(), *i))
             .collect();
         disk.durable_names.extend(now);
+        disk.unsynced_names.retain(|change| !inside(change.path()));
         Ok(())
     }
 
@@ -233,6 +279,11 @@ impl Disk {
         }
     }
 
+    fn change(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.unsynced_names.push(change);
+    }
+
     fn used(&self) -> u64 {
         self.names.values().map(|inode| self.inodes[*inode].current.len() as u64).sum()
     }
@@ -242,8 +293,7 @@ impl Disk {
         if self.used() + more > self.capacity {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let current = &mut self.inodes[inode].current;
-        current.resize(current.len().max(len), 0);
+        extend(&mut self.inodes[inode].current, len);
         Ok(())
     }
 }
@@ -251,6 +301,28 @@ impl Disk {
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Disk").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+// === impl NameChange ===
+
+impl NameChange {
+    fn path(&self) -> &PathBuf {
+        let (Self::Create(path, _) | Self::Rename(path, _) | Self::Remove(path)) = self;
+        path
+    }
+
+    /// What it depends on may not have come to be.
+    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
+        match self {
+            Self::Create(path, inode) => drop(names.insert(path.clone(), *inode)),
+            Self::Rename(from, to) => {
+                if let Some(inode) = names.remove(from) {
+                    names.insert(to.clone(), inode);
+                }
+            }
+            Self::Remove(path) => drop(names.remove(path)),
+        }
     }
 }
 
@@ -277,7 +349,7 @@ impl Inode {
                 _ => dice.flip(),
             };
             if kept {
-                bytes.resize(bytes.len().max(offset + data.len()), 0);
+                extend(&mut bytes, offset + data.len());
                 bytes[offset..offset + data.len()].copy_from_slice(data);
             }
         }
@@ -305,7 +377,8 @@ impl File for MemoryFile {
     }
 
     fn write_vectored_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        let mut data: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let mut data = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        parts.iter().for_each(|part| data.extend_from_slice(part));
         let mut disk = self.disk();
         if let Some(short) = disk.ask(&Call::Write(data.len()))? {
             data.truncate(short);
@@ -321,15 +394,19 @@ impl File for MemoryFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.ask(&Call::Sync)?;
+        let asked = disk.ask(&Call::Sync);
+        if asked.is_err() && disk.is_forgetful {
+            disk.inodes[self.inode].unsynced.clear();
+        }
+        asked?;
         let inode = &mut disk.inodes[self.inode];
         for (offset, data) in std::mem::take(&mut inode.unsynced) {
-            let len = inode.durable.len().max(offset + data.len());
-            inode.durable.resize(len, 0);
+            extend(&mut inode.durable, offset + data.len());
             inode.durable[offset..offset + data.len()].copy_from_slice(&data);
         }
         let len = inode.current.len();
-        inode.durable.resize(len, 0);
+        inode.durable.truncate(len);
+        extend(&mut inode.durable, len);
         Ok(())
     }
 
@@ -348,6 +425,22 @@ impl File for MemoryFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.disk().inodes[self.inode].current.len() as u64)
+    }
+}
+
+/// The seeds that a test tries: so many, or what `WARREN_SEEDS` says.
+#[cfg(test)]
+pub(crate) fn seeds(usual: u64) -> std::ops::Range<u64> {
+    let asked = std::env::var("WARREN_SEEDS").ok();
+    0..asked.map_or(usual, |seeds| seeds.parse().expect("WARREN_SEEDS is a number"))
+}
+
+/// Makes `bytes` at least so long, with zeros. Faster than `resize` where nothing is optimized, as in tests.
+fn extend(bytes: &mut Vec<u8>, len: usize) {
+    if bytes.len() < len {
+        let mut longer = vec![0; len];
+        longer[..bytes.len()].copy_from_slice(bytes);
+        *bytes = longer;
     }
 }
 

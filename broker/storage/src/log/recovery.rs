@@ -11,7 +11,7 @@
 //! reported, its file is set aside, and reading goes on behind it: what it meant is the caller's
 //! to judge.
 
-use std::sync::Arc;
+use std::{io::IoSlice, sync::Arc};
 
 use crate::{
     error::{Error, Result},
@@ -57,7 +57,8 @@ struct Scan<'a, F: FileSystem> {
     log_id: u64,
     /// The end of the last whole round.
     end: Position,
-    any_round: bool,
+    /// Where that begins; none while there is none.
+    last: Option<Position>,
     suspects: Vec<Suspect>,
     damage: Vec<Error>,
     torn_bytes: u64,
@@ -85,7 +86,7 @@ impl<F: FileSystem> Log<F> {
             files: &files,
             log_id,
             end: from,
-            any_round: false,
+            last: None,
             suspects: Vec::new(),
             damage: Vec::new(),
             torn_bytes: 0,
@@ -160,6 +161,7 @@ impl<F: FileSystem> Scan<'_, F> {
             return Ok(None);
         };
         self.records(at, payload, visit);
+        self.last = Some(at);
         self.end = Position::new(at.file(), at.offset() + round::padded(length) as u32);
         Ok(Some(round::padded(length)))
     }
@@ -215,10 +217,9 @@ impl<F: FileSystem> Scan<'_, F> {
         for suspect in suspects.into_iter().filter(|suspect| suspect.at < frontier) {
             self.corrupt(suspect.at, suspect.reason);
         }
-        if self.any_round && self.end < frontier && self.damage.len() == damaged {
+        if self.last.is_some() && self.end < frontier && self.damage.len() == damaged {
             self.corrupt(self.end, "rounds that were written here are gone");
         }
-        self.any_round = true;
     }
 
     /// At the end: what is still suspect was never covered by a sync. Where no round begins the log
@@ -231,11 +232,25 @@ impl<F: FileSystem> Scan<'_, F> {
 
     /// Sees to it that the last round is on the disk: a process that was killed may have left it to
     /// the kernel, and what is found from now on is built on. All rounds before it were synced.
+    ///
+    /// It is written once more. Where a sync has failed the kernel may go on showing what it did not
+    /// write, and take no further sync as a reason to.
     fn keep_last(&self) -> Result<()> {
         let number = self.end.file();
         let Some(file) = self.files.get(number) else { return Ok(()) };
-        let path = self.files.path(number);
-        file.sync_data().map_err(|source| Error::Io { op: "sync", path, source })
+        let path = || self.files.path(number);
+        let io = |op| move |source| Error::Io { op, path: path(), source };
+        if let Some(last) = self.last {
+            let mut bytes = vec![0; (self.end.offset() - last.offset()) as usize];
+            let offset = u64::from(last.offset());
+            fs::read_full(&*file, &mut bytes, offset).map_err(io("read"))?;
+            match fs::write_all(&*file, &mut [IoSlice::new(&bytes)], offset).map_err(io("write")) {
+                // Some file systems put what is overwritten somewhere else first.
+                Err(error) if error.is_no_space() => {}
+                written => written?,
+            }
+        }
+        file.sync_data().map_err(io("sync"))
     }
 
     fn corrupt(&mut self, at: Position, reason: &'static str) {

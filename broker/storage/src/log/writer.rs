@@ -214,8 +214,8 @@ impl<F: FileSystem> Writer<F> {
     }
 
     #[cfg(test)]
-    pub(crate) fn finish_for_test(&mut self) {
-        self.finish().unwrap();
+    pub(crate) fn finish_for_test(&mut self) -> Result<()> {
+        self.finish()
     }
 
     fn fail(&self, error: Error) -> Error {

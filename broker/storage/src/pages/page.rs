@@ -53,6 +53,9 @@ pub(super) fn contents(raw: Vec<u8>) -> Result<Bytes, &'static str> {
     if u16::from_le_bytes([head[4], head[5]]) > VERSION {
         return Err("the page was written by a newer program");
     }
+    if head[4..8] != [VERSION as u8, 0, 0, 0] {
+        return Err("no page where one should begin");
+    }
     if crc32c::crc32c(rest) != read_u32(head, 12) {
         return Err("the page's checksum does not match");
     }

@@ -12,7 +12,7 @@ fn long_log() -> (MemoryFs, Vec<std::path::PathBuf>) {
         log.append(batch(number, 1, 3000)).unwrap();
         while matches!(writer.step().unwrap(), Step::Durable(_)) {}
     }
-    writer.finish_for_test();
+    writer.finish_for_test().unwrap();
     let files = log.shared.files.numbers().iter().map(|n| log.shared.files.path(*n)).collect();
     (fs, files)
 }
