@@ -159,6 +159,10 @@ async fn checkpoint(node: &Arc<Node>, file: u32, done: &mut Vec<PageRef>) -> boo
     // they are asked again it is recorded where it went.
     let Some(first) = relocate(node, file).await else { return false };
     done.extend(first.done);
+    // What a transaction causes is held until that is in line for the log.
+    if time::timeout(PATIENCE, transactions_ended(node)).await.is_err() {
+        return false;
+    }
     let Some(inventory) = relocate(node, file).await else { return false };
     let Inventory { marks, pages, done: lately } = inventory;
     done.extend(lately);
