@@ -262,6 +262,8 @@ impl Ledger {
         self.delays.killed(now());
         self.emptying.clear();
         self.seen_in_this_life.clear();
+        // What had died to make room before anybody saw it may be back, in its place.
+        self.frontier.retain(|(queue, ..), _| queue != "capped");
     }
 
     /// A message came out of `queue`.
