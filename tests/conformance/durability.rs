@@ -7,15 +7,15 @@ use broker_protocol::{
 use lapin::{
     BasicProperties, Channel, ExchangeKind,
     options::{
-        BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
-        ExchangeDeclareOptions, QueueDeclareOptions,
+        BasicAckOptions, BasicGetOptions, BasicPublishOptions, BasicRejectOptions,
+        ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions,
     },
-    types::FieldTable,
+    types::{AMQPValue, FieldTable},
 };
 use rustix::process::Signal;
 use warren_tests::patience::SOON;
 
-use crate::rig::{Rig, bind, declare_queue, declare_queue_with, drain};
+use crate::rig::{Rig, bind, body, declare_queue, declare_queue_with, drain, get};
 
 const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     passive: false,
@@ -118,6 +118,74 @@ async fn restarts_may_follow_one_another() {
     let (_connection, channel) = rig.channel().await;
     let expected: Vec<_> = (0..40).map(|number: u32| number.to_string()).collect();
     assert_eq!(drain(&channel, &queue).await, expected);
+}
+
+/// Waits until everything that was recorded of `queue` before is on disk.
+async fn settle(channel: &Channel, queue: &str, exchange: &str) {
+    // What is answered now is done in a later turn of the queue, and what is confirmed is recorded after it.
+    declare_queue_with(channel, queue, PASSIVE).await;
+    publish_confirmed(channel, exchange, 0..1).await;
+}
+
+/// Takes the only message of a queue; how often it has come back, as it says.
+async fn take(channel: &Channel, queue: &str) -> (lapin::message::Delivery, i64) {
+    let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await.unwrap();
+    let delivery = got.expect("a message").delivery;
+    let headers = delivery.properties.headers().clone().unwrap_or_default();
+    let count = match headers.inner().get("x-delivery-count") {
+        None => 0,
+        Some(AMQPValue::LongLongInt(count)) => *count,
+        other => panic!("{other:?}"),
+    };
+    (delivery, count)
+}
+
+#[tokio::test]
+async fn a_message_that_comes_back_too_often_dies_whenever_the_broker_is_killed() {
+    let mut rig = Rig::start();
+    if rig.broker.is_none() {
+        return;
+    }
+    let (mut connection, mut channel, other, exchange) = prepare(&rig).await;
+    let (queue, dead) = (rig.name("limited"), rig.name("dead"));
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(4));
+    arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+    let key = AMQPValue::LongString(dead.as_str().into());
+    arguments.insert("x-dead-letter-routing-key".into(), key);
+    channel.queue_declare(queue.as_str().into(), DURABLE, arguments).await.unwrap();
+    declare_queue_with(&channel, &dead, DURABLE).await;
+    bind(&channel, &queue, &exchange, "poison").await;
+    let with = BasicProperties::default().with_delivery_mode(2);
+    let (to, how) = (exchange.as_str().into(), BasicPublishOptions::default());
+    let sent = channel.basic_publish(to, "poison".into(), how, b"poison", with).await.unwrap();
+    assert!(sent.await.unwrap().is_ack());
+
+    // Twice in each life it is handed out; once it comes back, and once the broker is killed with it.
+    for before in [0, 2] {
+        let (delivery, count) = take(&channel, &queue).await;
+        assert_eq!((count, delivery.redelivered), (before, before > 0));
+        delivery.reject(BasicRejectOptions { requeue: true }).await.unwrap();
+        assert_eq!(take(&channel, &queue).await.1, before + 1);
+        settle(&channel, &queue, &exchange).await;
+        restart(&mut rig, Signal::KILL);
+        drop(connection);
+        (connection, channel) = rig.channel().await;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    }
+    // An orderly end counts no other way.
+    assert_eq!(take(&channel, &queue).await.1, 4, "the limit");
+    settle(&channel, &queue, &exchange).await;
+    restart(&mut rig, Signal::TERM);
+    drop(connection);
+    let (_connection, channel) = rig.channel().await;
+    assert!(get(&channel, &queue).await.is_none(), "it has come back five times");
+    let buried = get(&channel, &dead).await.expect("it is in its grave");
+    assert_eq!(body(&buried), "poison");
+    let headers = buried.properties.headers().clone().unwrap_or_default();
+    let reason = headers.inner().get("x-last-death-reason");
+    assert_eq!(reason, Some(&AMQPValue::LongString("delivery_limit".into())));
+    assert_eq!(drain(&channel, &other).await.len(), 3);
 }
 
 /// A client need not wait for one answer before it asks for the next thing; each answer says that what it

@@ -68,6 +68,8 @@ pub use crate::queue::pages::{Page, PageNumber, PageSize, Paged, Pages};
 pub use crate::queue::paging::Left;
 use crate::queue::paging::Paging;
 use crate::queue::ready::{Entry, Ready};
+pub use crate::queue::redelivery::HandedOut;
+use crate::queue::redelivery::TimesHandedOut;
 use crate::queue::schedule::{TimeIndex, Totals};
 pub use crate::queue::settings::{DeadLetterTo, Kind, Overflow, Settings};
 pub use crate::queue::subscriptions::ConsumerView;
@@ -96,6 +98,8 @@ pub struct Queue {
     changes: Option<Box<Changes>>,
     /// Once messages have left for pages.
     paging: Option<Box<Paging>>,
+    /// How often messages were handed out, of those that were more than once.
+    handed_out: Option<Box<TimesHandedOut>>,
     /// Keys of messages that came before, if anybody wants to know.
     windows: Option<Box<Windows>>,
     /// Of a delayed exchange's queue, what is not due yet.
@@ -154,6 +158,7 @@ impl Queue {
             dying: BTreeSet::new(),
             changes: settings.durable.then(Box::default),
             paging: None,
+            handed_out: None,
             windows: None,
             schedule: settings.schedule.then(Box::default),
             deleted: false,
@@ -292,13 +297,13 @@ impl Queue {
     }
 
     fn dispatch(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        self.expire_messages(now, effects);
+        self.clear_head(now, effects);
         while self.ready.has_head()
             && let Some((consumer, no_ack)) = self.consumers.take_next()
             && let Some(entry) = self.ready.pop()
         {
             self.deliver(entry, consumer, no_ack, effects);
-            self.expire_messages(now, effects);
+            self.clear_head(now, effects);
         }
     }
 
@@ -317,7 +322,7 @@ impl Queue {
 
     fn get(&mut self, no_ack: bool, now: Timestamp, effects: &mut Vec<Effect>) {
         self.touch(now);
-        self.expire_messages(now, effects);
+        self.clear_head(now, effects);
         if self.ready.is_cold() {
             self.ask_for_page();
             return effects.push(Effect::NotYet { no_ack });
@@ -330,12 +335,19 @@ impl Queue {
     }
 
     /// The message for the client; kept as held unless nobody will acknowledge it.
-    fn hand_out(&mut self, entry: Entry, consumer: Option<ConsumerId>, no_ack: bool) -> Message {
+    fn hand_out(
+        &mut self,
+        mut entry: Entry,
+        consumer: Option<ConsumerId>,
+        no_ack: bool,
+    ) -> Message {
+        self.recount(&mut entry);
         if no_ack {
             self.note_gone(&entry);
             return if entry.deliveries == 0 { entry.message } else { self.shown(&entry) };
         }
         self.note_handed_out(&entry);
+        self.note_handed_out_again(&entry);
         let message = self.shown(&entry);
         let retained = entry.retained();
         self.held_retained += retained;
@@ -371,6 +383,7 @@ impl Queue {
     fn purge(&mut self, effects: &mut Vec<Effect>) {
         self.note_purged();
         self.purge_pages();
+        self.forget_purged_handed_out();
         effects.push(Effect::Purged { messages: self.ready.clear() });
     }
 
@@ -386,6 +399,7 @@ impl Queue {
         self.dying = BTreeSet::new();
         self.changes = None;
         self.paging = None;
+        self.handed_out = None;
         self.windows = None;
         let delayed = self.schedule.take().map_or(0, |schedule| schedule.totals().messages);
         effects.push(Effect::Deleted { messages: self.ready.clear() + delayed, reason });

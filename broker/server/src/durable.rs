@@ -23,6 +23,7 @@
 pub(crate) mod access_record;
 pub(crate) mod compaction;
 pub(crate) mod contents;
+pub(crate) mod count_record;
 pub(crate) mod fields;
 pub(crate) mod housekeeping;
 pub(crate) mod inventory;

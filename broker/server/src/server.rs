@@ -170,7 +170,9 @@ pub(crate) fn unstarted(
 ) -> (Arc<Node>, Vec<Receiver<Work>>, HashMap<QueueId, RecoveredQueue>) {
     use clap::Parser;
 
-    let args = Args::parse_from(["warren-broker".as_ref(), "--data-dir".as_ref(), dir.as_os_str()]);
+    let mut args =
+        Args::parse_from(["warren-broker", "--log-budget=4MiB", "--max-message-size=400KiB"]);
+    args.data_dir = dir.to_owned();
     let data_dir = DataDir::open(dir).unwrap();
     let authenticator = Authenticator::new(None, false).unwrap();
     let (store, recovered) = Store::open(dir, args.log_file_bytes()).unwrap();

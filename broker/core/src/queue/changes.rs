@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::queue::pages::{Page, PageNumber, Pages};
 use crate::queue::paging::Paging;
 use crate::queue::ready::Entry;
-use crate::queue::{Effect, KnownKey, Queue, Settings};
+use crate::queue::{Effect, HandedOut, KnownKey, Queue, Settings};
 use crate::time::Timestamp;
 
 /// What has changed since it was last asked.
@@ -30,6 +30,8 @@ pub struct Changes {
     pub gone: Vec<MessageId>,
     /// The largest id handed out to anybody, if it has grown.
     pub delivered: Option<MessageId>,
+    /// Messages that were handed out again, where that is counted.
+    pub handed_out: Vec<HandedOut>,
 }
 
 /// A message as a log has to know it.
@@ -65,6 +67,8 @@ pub struct Remembered {
     pub pages: Pages,
     /// Keys, in any order.
     pub keys: Vec<KnownKey>,
+    /// Messages that were handed out more than once, in any order.
+    pub handed_out: Vec<HandedOut>,
 }
 
 // === impl Changes ===
@@ -78,6 +82,7 @@ impl Changes {
             && self.purged.is_none()
             && self.gone.is_empty()
             && self.delivered.is_none()
+            && self.handed_out.is_empty()
     }
 
     /// Forgets everything, and keeps the memory.
@@ -85,6 +90,7 @@ impl Changes {
         self.entered.clear();
         self.keys.clear();
         self.gone.clear();
+        self.handed_out.clear();
         self.purged = None;
         self.delivered = None;
     }
@@ -159,6 +165,7 @@ impl Queue {
             queue.paging = Some(Box::new(Paging::new(remembered.pages)));
         }
         queue.restore_keys(remembered.keys);
+        queue.restore_handed_out(remembered.handed_out);
         queue
     }
 
@@ -199,6 +206,7 @@ impl Queue {
     pub fn landed(&mut self, id: MessageId, effects: &mut Vec<Effect>) {
         if let (true, Some(changes)) = (self.dying.remove(&id), &mut self.changes) {
             changes.gone.push(id);
+            self.forget_handed_out(id);
         }
         self.note_landed_in_page(id);
         self.tell_done(effects);
@@ -219,6 +227,7 @@ impl Queue {
         self.forget_in_page(entry);
         if let (Some(changes), true) = (&mut self.changes, entry.logged) {
             changes.gone.push(entry.id);
+            self.forget_handed_out(entry.id);
         }
     }
 

@@ -34,6 +34,14 @@ impl Queue {
         self.last_used = Some(now);
     }
 
+    /// Lets go what is at the head and nobody is to get any more.
+    pub(super) fn clear_head(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.expire_messages(now, effects);
+        while self.bury_spent(now, effects) {
+            self.expire_messages(now, effects);
+        }
+    }
+
     /// Lets what is due at the head go.
     pub(super) fn expire_messages(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         while self.ready.head_expires().is_some_and(|due| due <= now)

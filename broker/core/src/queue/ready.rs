@@ -128,6 +128,14 @@ impl Ready {
         matches!(self.head(), Some(Head::Entry(_)))
     }
 
+    /// The message at the head, if it is in memory, and how often it has come back.
+    pub(super) fn head_returns(&self) -> Option<(MessageId, u32)> {
+        match self.head()? {
+            Head::Entry(entry) => Some((entry.id, entry.deliveries)),
+            Head::Cold(_) => None,
+        }
+    }
+
     /// Whether messages wait, and the first of them is in a page.
     pub(super) fn is_cold(&self) -> bool {
         self.cold > 0 && matches!(self.head(), Some(Head::Cold(_)))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker_core::id::{MessageId, QueueId};
-use broker_core::queue::{Changes, Entered, KnownKey, Left, Page, PageNumber};
+use broker_core::queue::{Changes, Entered, HandedOut, KnownKey, Left, Page, PageNumber};
 use broker_storage::batch::Batch;
 use broker_storage::fs::real::RealFs;
 use broker_storage::log::Log;
@@ -11,6 +11,7 @@ use broker_storage::pages::page::PageRef;
 use broker_storage::position::Position;
 use bytes::Bytes;
 
+use crate::durable::count_record;
 use crate::durable::key_record;
 use crate::durable::message_record;
 use crate::durable::page_record::SavedPage;
@@ -20,7 +21,7 @@ use crate::durable::transaction_record::Part;
 /// small.
 const FULL: usize = 4 << 20;
 
-/// Keys in one record, at most: few enough for the smallest log file.
+/// Keys in one record, or counts, at most: few enough for the smallest log file.
 const KEYS_AT_ONCE: usize = 1 << 10;
 
 /// Where one shard's changes are recorded.
@@ -71,6 +72,7 @@ impl Journal {
         if changes.gone.is_empty() && changes.delivered.is_some() {
             message_record::push_progress(&mut self.batch, queue, delivered, &[]);
         }
+        self.handed_out(queue, &changes.handed_out);
         // A whole queue may expire at once.
         for gone in changes.gone.chunks(self.full / 64) {
             message_record::push_progress(&mut self.batch, queue, delivered, gone);
@@ -98,6 +100,14 @@ impl Journal {
     pub(crate) fn keys(&mut self, queue: QueueId, keys: &[KnownKey]) {
         for keys in keys.chunks(KEYS_AT_ONCE) {
             key_record::push_keys(&mut self.batch, queue, keys);
+            self.commit_if_full();
+        }
+    }
+
+    /// How often messages of a queue were handed out; it may have been recorded before.
+    pub(crate) fn handed_out(&mut self, queue: QueueId, messages: &[HandedOut]) {
+        for messages in messages.chunks(KEYS_AT_ONCE) {
+            count_record::push_handed_out(&mut self.batch, queue, messages);
             self.commit_if_full();
         }
     }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use broker_core::id::{MessageId, QueueId};
-use broker_core::queue::{Entered, KnownKey, PageNumber, Pages, Queue, Remembered, Settings};
+use broker_core::queue::{
+    Entered, HandedOut, KnownKey, PageNumber, Pages, Queue, Remembered, Settings,
+};
 use broker_core::topology::{Command, Outcome, Routes, Topology};
 use broker_storage::pages::page::PageRef;
 use broker_storage::position::Position;
@@ -15,6 +17,7 @@ use broker_storage::record::Record;
 use hashbrown::{HashMap, HashSet};
 
 use crate::durable::contents::{Contents, Mark};
+use crate::durable::count_record::{self, HANDED_OUT};
 use crate::durable::key_record::{self, KEYS};
 use crate::durable::message_record::{self, PROGRESS, PUBLISH, PURGE, TOPOLOGY};
 use crate::durable::page_record::{PAGE, SavedPage};
@@ -47,6 +50,10 @@ pub(crate) struct RecoveredQueue {
     /// With the log file that each was found in.
     pub(crate) messages: BTreeMap<MessageId, (Entered, u32)>,
     pub(crate) keys: RecoveredKeys,
+    /// How often messages were handed out, of those that were more than once, and perhaps are gone,
+    handed_out: HashMap<MessageId, u32>,
+    /// and in which log file that was found first.
+    counts_in: Option<u32>,
     /// Messages that are in pages, and nowhere else. Until the end of the log also pages of which
     /// nothing is left: a transaction may yet be undone.
     pub(crate) pages: Pages,
@@ -100,6 +107,7 @@ impl Recovered {
             PUBLISH => self.publish(file, record, steps),
             PROGRESS => self.progress(record, steps),
             KEYS => self.keys(file, record, steps),
+            HANDED_OUT => self.handed_out(file, record),
             _ => None,
         }
     }
@@ -241,6 +249,19 @@ impl Recovered {
         Some(())
     }
 
+    /// Messages were handed out again. That they were stands though a transaction it came with does not.
+    fn handed_out(&mut self, file: u32, record: &Record<'_>) -> Option<()> {
+        let all = count_record::decode_handed_out(record)?;
+        if let Some(queue) = self.queues.get_mut(&QueueId(record.group)) {
+            queue.counts_in.get_or_insert(file);
+            for HandedOut { id, times } in all {
+                let known = queue.handed_out.entry(id).or_default();
+                *known = times.max(*known);
+            }
+        }
+        Some(())
+    }
+
     fn progress(&mut self, record: &Record<'_>, steps: &mut Steps) -> Option<()> {
         let (delivered, gone) = message_record::decode_numbers(record)?;
         let number = QueueId(record.group);
@@ -294,7 +315,8 @@ impl Recovered {
 impl RecoveredQueue {
     fn new(settings: Arc<Settings>) -> Self {
         let (mark, messages, keys, pages, places) = Default::default();
-        Self { settings, mark, messages, keys, pages, places }
+        let (handed_out, counts_in) = Default::default();
+        Self { settings, mark, messages, keys, handed_out, counts_in, pages, places }
     }
 
     /// How many messages are in it.
@@ -329,11 +351,16 @@ impl RecoveredQueue {
         for (id, (_, file)) in &self.messages {
             whereabouts.note(*id, *file);
         }
+        let is_there =
+            |id: &MessageId| self.messages.contains_key(id) || self.pages.find(*id).is_some();
+        let times = self.handed_out.iter().filter(|(id, _)| is_there(id));
+        let handed_out = times.map(|(id, times)| HandedOut { id: *id, times: *times }).collect();
         let messages = self.messages.into_values().map(|(entered, _)| entered).collect();
         let (keys, keys_at) = self.keys.finish();
-        let remembered = Remembered { last, delivered, messages, pages: self.pages, keys };
+        let pages = self.pages;
+        let remembered = Remembered { last, delivered, messages, pages, keys, handed_out };
         let queue = Queue::restore(self.settings, remembered);
-        Slot::new(queue, whereabouts, keys_at).with_pages(self.places)
+        Slot::new(queue, whereabouts, keys_at).with_pages(self.places).with_counts(self.counts_in)
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Slot {
     whereabouts: Whereabouts,
     /// The same for the keys of messages that came before.
     keys_at: Whereabouts,
+    /// The first log file that says how often messages were handed out.
+    counts_in: Option<u32>,
     /// Where its pages lie.
     pub(crate) pages: BTreeMap<PageNumber, Place>,
 }
@@ -82,8 +84,15 @@ struct Owed {
 impl Slot {
     /// With a queue whose messages and keys are recorded as told.
     pub(crate) fn new(queue: Queue, whereabouts: Whereabouts, keys_at: Whereabouts) -> Self {
-        let (owed, pages) = Default::default();
-        Self { queue, bytes: 0, delivered: 0, owed, swept: false, whereabouts, keys_at, pages }
+        let (owed, counts_in, pages) = Default::default();
+        let (bytes, delivered, swept) = Default::default();
+        Self { queue, bytes, delivered, owed, swept, whereabouts, keys_at, counts_in, pages }
+    }
+
+    /// As [`Slot::new`], with a log that says from this file on how often messages were handed out.
+    pub(crate) fn with_counts(mut self, first_file: Option<u32>) -> Self {
+        self.counts_in = first_file;
+        self
     }
 
     /// As [`Slot::new`], with pages that the log or a snapshot may name.
@@ -127,6 +136,9 @@ impl Slot {
         if let Some(first) = changes.keys.first() {
             self.keys_at.note(first.id, journal.earliest_file());
         }
+        if !changes.handed_out.is_empty() {
+            self.counts_in.get_or_insert(journal.earliest_file());
+        }
         journal.record(id, changes);
         changes.clear();
     }
@@ -157,6 +169,11 @@ impl Slot {
                 self.queue.known_keys().filter(|key| census.counts(key.id)).collect();
             self.keys_at = census.moved(moved_to);
             journal.keys(id, &keys);
+        }
+        if self.counts_in.is_some_and(|first| first <= file) {
+            let counts: Vec<_> = self.queue.handed_out().collect();
+            self.counts_in = (!counts.is_empty()).then_some(moved_to);
+            journal.handed_out(id, &counts);
         }
         let (last, delivered) = self.queue.marks();
         inventory.marks.push((id, Mark { last, delivered }));

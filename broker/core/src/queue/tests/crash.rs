@@ -14,7 +14,7 @@ use crate::queue::tests::disk::PageStep;
 use crate::queue::tests::durability::Log;
 use crate::queue::tests::model::{Message, Model, Place, Seen};
 use crate::queue::tests::steps::{Step, any_durable_history, publish};
-use crate::queue::{Changes, Command, Effect, Queue, Remembered};
+use crate::queue::{Changes, Command, Effect, HandedOut, Queue, Remembered};
 
 /// A queue with a log, and a model that knows what the log had when it was written last.
 struct Life {
@@ -87,7 +87,10 @@ impl Life {
         let messages = self.log.messages().cloned().collect();
         let (pages, delivered) = (self.log.pages.clone(), self.log.delivered);
         let keys = self.log.keys.clone();
-        let remembered = Remembered { last: self.log.last, delivered, messages, pages, keys };
+        let times = self.log.handed_out.iter();
+        let handed_out = times.map(|(id, times)| HandedOut { id: *id, times: *times }).collect();
+        let last = self.log.last;
+        let remembered = Remembered { last, delivered, messages, pages, keys, handed_out };
         let settings = Arc::clone(self.bench.queue.settings());
         self.bench.queue = Queue::restore(settings, remembered);
         let (last, _) = self.bench.queue.marks();
@@ -109,10 +112,15 @@ impl Life {
         let mut messages = std::mem::take(&mut self.written);
         messages.truncate(self.bench.queue.marks().0.0 as usize);
         for (number, message) in (1..).zip(&mut messages) {
+            // What was out has come back. Of what came back once the log knows no number.
+            let is_out = matches!(message.place, Place::Held(_));
+            let times = message.came_back + u32::from(is_out);
+            let counted = if self.model.is_counting() && times > 1 { times } else { 0 };
             let there = message.persistent && (message.place != Place::Gone || message.dying);
             message.place = if there { Place::Ready } else { Place::Gone };
             let in_page = paged.get(&number).copied();
-            message.came_back = in_page.unwrap_or(0).max(u32::from(number <= self.delivered));
+            let once = u32::from(number <= self.delivered);
+            message.came_back = in_page.unwrap_or(0).max(once).max(counted);
             message.cold = in_page.is_some();
             message.dying = false;
         }

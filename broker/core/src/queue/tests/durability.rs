@@ -25,6 +25,7 @@ pub(super) struct Log {
     /// The last that was told of.
     pub(super) last: MessageId,
     pub(super) keys: Vec<KnownKey>,
+    pub(super) handed_out: BTreeMap<MessageId, u32>,
 }
 
 impl Log {
@@ -43,6 +44,7 @@ impl Log {
             assert!(found, "{id:?} went and was never there");
         }
         self.delivered = self.delivered.max(changes.delivered.unwrap_or_default());
+        self.handed_out.extend(changes.handed_out.iter().map(|of| (of.id, of.times)));
     }
 
     /// Messages are in a page now.
@@ -142,6 +144,16 @@ impl Scene {
         }
     }
 
+    /// The queue tells again what it has told of the messages that are in it.
+    fn compare_handed_out(&self) {
+        let told: BTreeMap<_, _> =
+            self.bench.queue.handed_out().map(|of| (of.id, of.times)).collect();
+        let mut known = self.log.handed_out.clone();
+        let ids = self.log.ids();
+        known.retain(|id, _| ids.contains(&id.0));
+        assert_eq!(told, known);
+    }
+
     fn landed(&mut self) {
         for id in std::mem::take(&mut self.dying) {
             self.bench.queue.landed(id, &mut self.effects);
@@ -161,7 +173,7 @@ impl Scene {
             max_bytes: None,
             ..Settings::clone(settings)
         };
-        let remembered = Remembered { last, delivered, messages, pages, keys: Vec::new() };
+        let remembered = Remembered { last, delivered, messages, pages, ..Remembered::default() };
         let mut again = Queue::restore(Arc::new(plain), remembered);
         assert_eq!(inside(&again), known);
         assert_eq!(again.marks(), self.bench.queue.marks());
@@ -235,6 +247,7 @@ proptest! {
                 rest.extend(scene.dying.iter().map(|id| id.0));
                 prop_assert_eq!(&rest, &known);
                 prop_assert_eq!(scene.bench.queue.marks().1, scene.log.delivered);
+                scene.compare_handed_out();
                 scene.restore(&settings);
                 scene.landed();
             }

@@ -278,18 +278,32 @@ impl Model {
 
     fn shown(&self, at: usize) -> String {
         let Message { body, came_back, .. } = &self.messages[at];
-        let counting = self.settings.kind == Kind::Quorum || self.settings.delivery_limit.is_some();
         let again = match came_back {
             0 => String::new(),
-            times if counting => format!(" again ({times})"),
+            times if self.is_counting() => format!(" again ({times})"),
             _ => " again".into(),
         };
         format!("{body}#{}{again}", at + 1)
     }
 
+    pub(super) fn is_counting(&self) -> bool {
+        self.settings.kind == Kind::Quorum || self.settings.delivery_limit.is_some()
+    }
+
     fn dispatch(&mut self) {
-        self.expire();
+        self.clear_head();
         while self.serve() {
+            self.clear_head();
+        }
+    }
+
+    /// What was handed out too often waits only if its last consumer went with the process.
+    fn clear_head(&mut self) {
+        self.expire();
+        while let (Some(at), Some(limit)) = (self.head(), self.settings.delivery_limit)
+            && self.messages[at].came_back > limit.max(1)
+        {
+            self.die(at, "delivery_limit");
             self.expire();
         }
     }
@@ -360,7 +374,7 @@ impl Model {
 
     fn get(&mut self, no_ack: bool) {
         self.last_used = Some(self.now);
-        self.expire();
+        self.clear_head();
         let Some(at) = self.head() else {
             let answer = if self.head_is_cold() { "not yet" } else { "got nothing" };
             return self.said.push(answer.into());

@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use broker_core::id::{ConnectionId, ConsumerId, QueueId};
 use broker_core::message::Message;
-use broker_core::queue::{Command, Subscription};
+use broker_core::queue::{Command, Queue, Subscription};
 use broker_core::topology::{Command as Change, DeclareQueue, Outcome};
 use broker_protocol::table::FieldTable;
 use broker_storage::fs::real::RealFs;
@@ -14,8 +14,9 @@ use broker_storage::log::{Log, Options};
 use broker_storage::position::Position;
 use broker_storage::record::Record;
 use bytes::BytesMut;
+use tokio::sync::oneshot;
 
-use crate::durable::contents::Contents;
+use crate::durable::contents::{Contents, Inventory};
 use crate::durable::replay::Recovered;
 use crate::durable::transaction_record::Part;
 use crate::link::{Event, Link};
@@ -127,6 +128,35 @@ impl Rig {
         let pieces = batch.len();
         self.hosts[shard].turn(&mut batch);
         pieces
+    }
+
+    /// Gives up the log's files up to and including `file`.
+    pub(super) fn give_up(&mut self, file: u32) {
+        let mut all = Inventory::default();
+        for shard in 0..2 {
+            let (answer, mut inventory) = oneshot::channel();
+            self.node.shards[shard].send(Work::Relocate { file, answer });
+            self.turn(shard);
+            all.marks.extend(inventory.try_recv().unwrap().marks);
+        }
+        let (topology, topology_from, next_queue) = self.node.directory.inventory();
+        let (log_from, marks) = (Position::new(file + 1, 0), all.marks);
+        let contents = Contents {
+            log_from,
+            topology_from,
+            next_queue,
+            topology,
+            marks,
+            ..Contents::default()
+        };
+        self.node.store.checkpoint(&contents, &[]).unwrap();
+    }
+
+    /// The queue as a start would find it. Ends the node's log.
+    pub(super) fn found(&self, queue: QueueId) -> Queue {
+        self.node.store.close();
+        let (_, _, mut queues) = server::unstarted(&self.dir, 2);
+        queues.remove(&queue).unwrap().into_slot().queue
     }
 
     /// The bodies of what was delivered since the last call.

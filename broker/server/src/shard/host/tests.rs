@@ -1,8 +1,9 @@
 //! What a shard lets out, and when.
 
 use broker_core::id::{MessageId, QueueId};
-use broker_core::queue::Command;
-use broker_protocol::table::FieldTable;
+use broker_core::queue::{Command, Effect};
+use broker_core::time::Timestamp;
+use broker_protocol::table::{FieldTable, Value};
 
 use crate::shard::host::rig::{Rig, persistent};
 use crate::shard::work::{Batch, Work};
@@ -118,4 +119,52 @@ async fn what_a_transaction_rejects_is_in_its_queue_or_its_grave_wherever_the_lo
         [true, false, false], [true, false, true], [true, true, true], [false, true, true],
     ];
     assert_eq!(stages, expected);
+}
+
+#[tokio::test]
+async fn how_often_a_message_was_handed_out_outlives_the_log_file_that_said_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new(dir.path());
+    let limited = FieldTable::from_iter([("x-delivery-limit", 9)]);
+    let queue = rig.declare("limited", 0, limited);
+    let filler = rig.declare("filler", 1, FieldTable::new());
+    rig.consume(queue);
+    for body in ["a", "b"] {
+        let mut batch = Batch::default();
+        batch.publish(queue, persistent("k", body), None);
+        rig.node.shards[0].send(Work::Batch(batch));
+    }
+    rig.turn(0);
+    // The second comes back three times.
+    for _ in 0..3 {
+        let mut batch = Batch::default();
+        batch.command(queue, Command::Requeue { ids: vec![MessageId(2)] });
+        rig.node.shards[0].send(Work::Batch(batch));
+        rig.turn(0);
+    }
+    assert_eq!(rig.delivered(), ["a", "b", "b", "b", "b"]);
+    let first = rig.node.store.tail().file();
+    while rig.node.store.tail().file() < first + 2 {
+        let mut batch = Batch::default();
+        batch.publish(filler, persistent("k", &"x".repeat(200_000)), None);
+        rig.node.shards[1].send(Work::Batch(batch));
+        rig.turn(1);
+    }
+    for file in [first, first + 1] {
+        rig.give_up(file);
+    }
+    assert!(rig.node.store.oldest_file() > Some(first));
+
+    let mut found = rig.found(queue);
+    let counts: Vec<_> = found.handed_out().map(|of| (of.id, of.times)).collect();
+    assert_eq!(counts, [(MessageId(2), 4)]);
+    let (mut shown, mut effects) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        found.apply(Command::Get { no_ack: false }, Timestamp(0), &mut effects);
+        let Some(Effect::Got { message, redelivered, .. }) = effects.pop() else { panic!() };
+        let headers = message.properties().headers().unwrap_or_default();
+        let count = headers.get("x-delivery-count").and_then(Value::as_i64);
+        shown.push((message.body().to_vec(), redelivered, count));
+    }
+    assert_eq!(shown, [(b"a".to_vec(), true, Some(1)), (b"b".to_vec(), true, Some(4))]);
 }
