@@ -49,6 +49,8 @@ struct Entry {
     confirmed: bool,
     /// A copy may be in the dead-letter queue, and may have come there more than once.
     rejected: bool,
+    /// An acknowledgement was sent at some time.
+    acknowledged: bool,
 }
 
 type Family = BTreeMap<Message, Entry>;
@@ -147,7 +149,9 @@ impl Ledger {
         let message = Message { publisher, number: *number };
         for queue in queues {
             let family = self.families.entry((*queue).to_owned()).or_default();
-            family.insert(message, Entry { fate: Fate::Sent, confirmed: false, rejected: false });
+            let (confirmed, rejected, acknowledged) = Default::default();
+            let entry = Entry { fate: Fate::Sent, confirmed, rejected, acknowledged };
+            family.insert(message, entry);
         }
         message
     }
@@ -172,10 +176,13 @@ impl Ledger {
         self.delays.confirmed(message, now);
         for queue in queues {
             let emptying = self.emptying.contains(*queue);
-            let fate = if emptying { Fate::Leaving } else { Fate::Due };
-            self.change(queue, message, Fate::Sent, fate);
-            if let Some(entry) = self.families.get_mut(*queue).and_then(|f| f.get_mut(&message)) {
-                entry.confirmed = true;
+            let entry = self.families.get_mut(*queue).and_then(|f| f.get_mut(&message));
+            let Some(entry) = entry else { continue };
+            entry.confirmed = true;
+            if entry.fate == Fate::Sent {
+                // What was sent again may be known because it was acknowledged before the crash.
+                let is_leaving = emptying || entry.acknowledged;
+                entry.fate = if is_leaving { Fate::Leaving } else { Fate::Due };
             }
         }
     }
@@ -191,6 +198,10 @@ impl Ledger {
     pub(crate) fn acknowledging(&mut self, queue: &str, message: Message) {
         self.change(queue, message, Fate::Sent, Fate::Leaving);
         self.change(queue, message, Fate::Due, Fate::Leaving);
+        if let Some(entry) = self.families.get_mut(family(queue)).and_then(|f| f.get_mut(&message))
+        {
+            entry.acknowledged = true;
+        }
     }
 
     /// An acknowledgement to `queue`, which is no grave, is on disk.
@@ -286,6 +297,11 @@ impl Ledger {
         let is_source = !may_repeat(queue);
         if !self.seen_in_this_life.insert(seen.clone()) && !redelivered && is_source {
             self.violated(format!("{queue}: {message:?} came again, not flagged redelivered"));
+        }
+        if queue == "brief"
+            && let Some(late) = self.delays.is_past(message, now)
+        {
+            self.violated(format!("{queue}: {message:?} came {late} ms after its time"));
         }
         let is_first = self.seen_ever.insert(seen);
         if queue == "delayed"

@@ -16,7 +16,7 @@ use crate::{
         Message,
         delays::{Due, now},
     },
-    stage::{Stage, publish_with},
+    stage::{LIFE, Stage, publish_with},
 };
 
 /// Messages that may wait in a queue before its publishers rest.
@@ -87,8 +87,9 @@ async fn run(
         let burst = if rests { 0 } else { dice.below(40) };
         for _ in 0..burst {
             let message = stage.ledger().send(who, route.queues);
-            if let Some(delay) = delay(route.key, message) {
-                stage.ledger().delaying(message, Due::after(delay, now()));
+            let life = (route.key == "brief").then_some(LIFE as u64);
+            if let Some(time) = delay(route.key, message).or(life) {
+                stage.ledger().delaying(message, Due::after(time, now()));
             }
             // The second copy's confirm, too, is a promise about the first.
             let copies = if route.key == "once" && dice.percent(10) { 2 } else { 1 };

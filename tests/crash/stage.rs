@@ -33,6 +33,8 @@ pub(crate) const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     nowait: false,
 };
 
+/// How long messages of the queue "brief" live at most, in ms.
+pub(crate) const LIFE: i32 = 250;
 /// The most messages that wait in the queue of that name.
 pub(crate) const CAPPED: i32 = 60;
 /// The most messages that wait in the queue of that name.
@@ -162,7 +164,7 @@ fn lasting_queues() -> [(&'static str, FieldTable, &'static str, &'static str); 
         }
         arguments
     };
-    let brief = of(Some("expired"), &[("x-message-ttl", number(250))]);
+    let brief = of(Some("expired"), &[("x-message-ttl", number(LIFE))]);
     let capped = of(Some("spilled"), &[("x-max-length", number(CAPPED))]);
     let full = [("x-max-length", number(REFUSING)), ("x-overflow", text("reject-publish"))];
     let once = of(None, &[("x-message-deduplication", AMQPValue::Boolean(true))]);

@@ -1,4 +1,5 @@
-//! Delayed messages in the model: when each may come at the earliest, and in what order.
+//! Delayed messages in the model: when each may come at the earliest, and in what order. And those that do
+//! not live long: when each may come at the latest.
 //!
 //! The broker counts a delay from when the message arrives. A client knows only that this was between
 //! the publish and the confirm, or the crash, so a message is due at one moment of a *span*. The clock
@@ -15,7 +16,10 @@ use crate::ledger::{Fate, Ledger, Message};
 /// crash brings that back, though its copy was acknowledged.
 const PASSED_ON: u64 = 500;
 
-/// When a message is due: at some moment from `first` to `last`, in ms since 1970.
+/// Milliseconds that a message which comes just in time may take to be seen.
+const UNTIL_SEEN: u64 = 4_000;
+
+/// When a message is due, or its life over: at some moment from `first` to `last`, in ms since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Due {
     delay: u64,
@@ -98,6 +102,12 @@ impl Delays {
         before.map(|(_, other)| format!("came only after {other:?}, which was due later"))
     }
 
+    /// By how much a message that lives until it is due comes too late, if it does.
+    pub(super) fn is_past(&self, message: Message, now: u64) -> Option<u64> {
+        let last = self.due.get(&message)?.last?;
+        now.checked_sub(last + UNTIL_SEEN)
+    }
+
     /// Whether the message must have been passed on by `now`.
     fn is_over(&self, message: &Message, now: u64) -> bool {
         self.due.get(message).is_none_or(|due| due.is_over(now))
@@ -112,7 +122,7 @@ impl Delays {
 // === impl Ledger ===
 
 impl Ledger {
-    /// The message, which is about to be sent, will be held back.
+    /// The message, which is about to be sent, will be held back until then, or lives no longer.
     pub(crate) fn delaying(&mut self, message: Message, due: Due) {
         self.delays.due.insert(message, due);
     }
@@ -182,6 +192,18 @@ mod tests {
             let mut ledger = Ledger::default();
             let [message] = delayed(&mut ledger, [(100, 110, 50)]);
             ledger.observed_at(DELAYED, message, false, at);
+            assert_eq!(ledger.violations.is_empty(), fine, "at {at}: {:?}", ledger.violations);
+        }
+    }
+
+    #[test]
+    fn nothing_comes_after_its_life() {
+        for (at, fine) in [(400, true), (360 + UNTIL_SEEN, false)] {
+            let mut ledger = Ledger::default();
+            let message = ledger.send(1, &["brief"]);
+            ledger.delaying(message, Due::after(250, 100));
+            ledger.confirmed_at(message, &["brief"], 110);
+            ledger.observed_at("brief", message, false, at);
             assert_eq!(ledger.violations.is_empty(), fine, "at {at}: {:?}", ledger.violations);
         }
     }

@@ -32,6 +32,22 @@ fn what_was_confirmed_is_missed_until_it_is_acknowledged() {
 }
 
 #[test]
+fn what_is_sent_again_may_have_been_dealt_with_before() {
+    for acknowledged in [false, true] {
+        let mut ledger = Ledger::default();
+        let message = ledger.send(1, &["once"]);
+        if acknowledged {
+            ledger.acknowledging("once", message);
+        }
+        assert_eq!(reconcile(&mut ledger, "once", &[], &[]), 0);
+        assert_eq!(ledger.send_again(1, "once", 9), [message]);
+        ledger.confirmed(message, &["once"]);
+        let found = reconcile(&mut ledger, "once", &[], &[]);
+        assert_eq!(found, usize::from(!acknowledged), "acknowledged: {acknowledged}");
+    }
+}
+
+#[test]
 fn what_died_is_in_its_queue_or_its_grave() {
     for (rejected, [here, there], violations) in [
         (false, [true, false], 0),
