@@ -25,6 +25,7 @@ mod limits;
 mod managing;
 mod ordering;
 mod overdue;
+mod overflowing;
 mod policies;
 mod queues;
 mod refusals;

@@ -2,7 +2,7 @@
 
 use broker_protocol::{
     Method, Properties, content, encode,
-    method::{basic, connection, exchange, queue},
+    method::{basic, confirm, connection, exchange, queue},
 };
 use bytes::BytesMut;
 use warren_tests::client::Client;
@@ -119,4 +119,22 @@ fn a_new_secret_is_taken_note_of() {
     let mut client = rig.client();
     client.send(0, connection::UpdateSecret { new_secret: b"new", reason: "why not" }).unwrap();
     client.wait_for(0, "connection.update-secret-ok").unwrap();
+}
+
+#[test]
+fn a_publish_that_is_confirmed_alone_is_confirmed_by_itself() {
+    let rig = Rig::start();
+    let (mut client, queue) = (rig.client(), rig.name("queue"));
+    declare(&mut client, &queue);
+    client.send(1, confirm::Select { no_wait: false }).unwrap();
+    client.wait_for(1, "confirm.select-ok").unwrap();
+    for tag in 1..=3 {
+        publish(&mut client.output, "", &queue);
+        client.flush().unwrap();
+        let ack = |method: &Method<'_>| match method {
+            Method::BasicAck(ack) => Some((ack.delivery_tag, ack.multiple)),
+            _ => None,
+        };
+        assert_eq!(client.wait(1, ack).unwrap(), (tag, false));
+    }
 }

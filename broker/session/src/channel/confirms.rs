@@ -21,8 +21,10 @@ use std::collections::VecDeque;
 pub(crate) struct Confirms {
     floor: u64,
     slots: VecDeque<Slot>,
-    /// Whether the floor has moved over an ack since answers were last taken.
-    owed: bool,
+    /// How many acks the floor has moved over since answers were last taken.
+    owed: u64,
+    /// The last of them.
+    owed_last: u64,
     /// Acked ahead of the floor since answers were last taken.
     ahead: Vec<u64>,
     /// Nacked since answers were last taken.
@@ -49,6 +51,8 @@ pub(crate) struct Answers {
     pub(crate) nacks: Vec<u64>,
     /// All up to and including this one to be acked.
     pub(crate) ack_up_to: Option<u64>,
+    /// Instead of many, this one to be acked.
+    pub(crate) alone: Option<u64>,
     /// Each to be acked.
     pub(crate) acks: Vec<u64>,
 }
@@ -100,13 +104,18 @@ impl Confirms {
 
     /// Whether there is anything to tell the client.
     pub(crate) fn has_answers(&self) -> bool {
-        self.owed || !self.ahead.is_empty() || !self.nacked.is_empty()
+        self.owed > 0 || !self.ahead.is_empty() || !self.nacked.is_empty()
     }
 
     /// What to tell the client; each number is in it once over all calls.
     pub(crate) fn take_answers(&mut self) -> Answers {
         let nacks = std::mem::take(&mut self.nacked);
-        let ack_up_to = std::mem::take(&mut self.owed).then_some(self.floor);
+        // One that is alone is acked by itself, as RabbitMQ does and some clients expect.
+        let (alone, ack_up_to) = match std::mem::take(&mut self.owed) {
+            0 => (None, None),
+            1 => (Some(self.owed_last), None),
+            _ => (None, Some(self.floor)),
+        };
         let ahead = std::mem::take(&mut self.ahead);
         let acks: Vec<u64> = ahead.into_iter().filter(|seq| *seq > self.floor).collect();
         for seq in &acks {
@@ -114,7 +123,7 @@ impl Confirms {
                 *slot = Slot::Answered;
             }
         }
-        Answers { nacks, ack_up_to, acks }
+        Answers { nacks, ack_up_to, alone, acks }
     }
 
     #[inline]
@@ -134,8 +143,12 @@ impl Confirms {
             *slot = decided;
         }
         while let Some(Slot::Acked | Slot::Answered) = self.slots.front() {
-            self.owed |= self.slots.pop_front() == Some(Slot::Acked);
+            let acked = self.slots.pop_front() == Some(Slot::Acked);
             self.floor += 1;
+            if acked {
+                self.owed += 1;
+                self.owed_last = self.floor;
+            }
         }
     }
 }

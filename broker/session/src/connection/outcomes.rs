@@ -36,6 +36,8 @@ impl Connection {
         if self.published(id).is_none() {
             return;
         }
+        // What was confirmed before is told before, and a return stands next to its own confirm.
+        self.write_confirms();
         self.send(
             id.channel,
             basic::Return {
@@ -104,7 +106,7 @@ impl Connection {
             if let Some(delivery_tag) = answers.ack_up_to {
                 encode::method(out, number, basic::Ack { delivery_tag, multiple: true });
             }
-            for delivery_tag in answers.acks {
+            for delivery_tag in answers.alone.into_iter().chain(answers.acks) {
                 encode::method(out, number, basic::Ack { delivery_tag, multiple: false });
             }
         }

@@ -87,7 +87,7 @@ fn outcomes_of_an_earlier_channel_are_not_taken_for_this_one() {
     driver.connection.refuse(old, Refusal::new(ReplyCode::NotFound, ""), &mut driver.requests);
     assert_eq!(driver.output(), [""; 0]);
     driver.connection.routed(new, 0);
-    assert_eq!(driver.output(), ["1: basic.ack up to 1"]);
+    assert_eq!(driver.output(), ["1: basic.ack 1"]);
 }
 
 #[test]
@@ -97,7 +97,20 @@ fn what_cannot_be_routed_comes_back_before_its_confirm() {
     let id = published(&mut driver);
     driver.connection.returned(id, &message("e", "k", b"hello"));
     driver.connection.routed(id, 0);
-    let expected = ["1: basic.return", "1: header", "1: body of 5", "1: basic.ack up to 1"];
+    let expected = ["1: basic.return", "1: header", "1: body of 5", "1: basic.ack 1"];
+    assert_eq!(driver.output(), expected);
+}
+
+#[test]
+fn what_was_confirmed_before_a_return_is_told_before_it() {
+    let mut driver = Driver::running();
+    driver.send(1, confirm::Select { no_wait: true });
+    let (first, second) = (published(&mut driver), published(&mut driver));
+    driver.connection.routed(first, 0);
+    driver.connection.returned(second, &message("e", "k", b"hello"));
+    driver.connection.routed(second, 0);
+    let back = ["1: basic.return", "1: header", "1: body of 5"];
+    let expected = [&["1: basic.ack 1"][..], &back, &["1: basic.ack 2"]].concat();
     assert_eq!(driver.output(), expected);
 }
 
