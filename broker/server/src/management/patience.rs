@@ -2,7 +2,10 @@
 //!
 //! A request has to be there in full soon after its connection was accepted or the last answer was
 //! written, and an answer has to be taken; whoever is slower is cut off. So neither idle connections
-//! nor requests sent a byte at a time use up the process's file descriptors.
+//! nor requests sent a byte at a time use up the process's file descriptors. When there is no place
+//! for a newcomer, whoever has been idle longest leaves: a probe is not kept waiting.
+
+mod places;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,17 +18,17 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
 use crate::management::carrier::Carrier;
+use crate::management::patience::places::{Place, Places};
 use crate::tls::Tls;
 
 /// A listener with a limit, whose connections are [`Impatient`].
 pub(super) struct Limited {
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     patience: Duration,
 }
 
@@ -35,7 +38,7 @@ pub(super) struct Impatient {
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
     /// Given back when the connection ends.
-    _place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 }
 
 /// Where a connection comes from.
@@ -47,7 +50,7 @@ pub(super) struct Peer(pub(super) SocketAddr);
 impl Limited {
     /// At most `most` connections at a time; each may take `patience` for a request or an answer.
     pub(super) fn new(listener: TcpListener, most: usize, patience: Duration) -> Self {
-        Self { listener, tls: None, places: Arc::new(Semaphore::new(most)), patience }
+        Self { listener, tls: None, places: Places::new(most), patience }
     }
 
     /// The same over TLS, if there is one.
@@ -61,12 +64,12 @@ impl Listener for Limited {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Impatient, SocketAddr) {
-        // The semaphore is never closed, so there is always a place in the end.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, peer) = Listener::accept(&mut self.listener).await;
+        // Places are never closed, so there is always one in the end.
+        let place = self.places.take().await;
         let deadline = Box::pin(tokio::time::sleep(self.patience));
         let stream = Carrier::new(stream, self.tls.as_ref().map(|tls| tls.management()));
-        (Impatient { stream, patience: self.patience, deadline, _place: place }, peer)
+        (Impatient { stream, patience: self.patience, deadline, place }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -86,6 +89,10 @@ impl Impatient {
         if attempt.is_ready() {
             return attempt;
         }
+        if self.place.as_mut().is_some_and(|place| place.poll_leave(cx).is_ready()) {
+            let reason = "another needs the place";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason)));
+        }
         ready!(self.deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client is too slow")))
     }
@@ -97,6 +104,7 @@ impl Impatient {
     ) -> Poll<io::Result<usize>> {
         if matches!(attempt, Poll::Ready(Ok(_))) {
             self.deadline.as_mut().reset(Instant::now() + self.patience);
+            self.place.iter().for_each(Place::answered);
         }
         self.in_time(cx, attempt)
     }
@@ -108,7 +116,11 @@ impl AsyncRead for Impatient {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let attempt = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.place.iter().for_each(Place::asks);
+        }
         self.in_time(cx, attempt)
     }
 }
