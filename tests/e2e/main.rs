@@ -15,5 +15,6 @@ mod kubectl;
 mod looking;
 mod messages;
 mod owning;
+mod securing;
 mod stopping;
 mod watching;
