@@ -126,9 +126,9 @@ impl Queue {
     /// messages, and returns what is in the page; none if it kept them, and so does not need it.
     ///
     /// To be called when the [changes](Queue::take_changes) so far are recorded.
-    pub fn paged_out(&mut self, page: PageNumber) -> Option<Left<'_>> {
+    pub fn paged_out(&mut self, page: PageNumber, effects: &mut Vec<Effect>) -> Option<Left<'_>> {
         if self.schedule.is_some() {
-            return self.left_delayed(page);
+            return self.left_delayed(page, effects);
         }
         let paging = self.paging.as_mut()?;
         let place = paging.leaving.remove(&page)?;

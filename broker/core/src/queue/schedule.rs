@@ -62,7 +62,11 @@ impl Queue {
     }
 
     /// The delayed messages that left for a page are in it, under other numbers than before.
-    pub(super) fn left_delayed(&mut self, number: PageNumber) -> Option<Left<'_>> {
+    pub(super) fn left_delayed(
+        &mut self,
+        number: PageNumber,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Left<'_>> {
         let (page, entries) = self.schedule.as_mut()?.left(number)?;
         let paging = self.paging.as_mut()?;
         paging.insert(number, page);
@@ -72,7 +76,8 @@ impl Queue {
         }
         let logged = entries.iter().filter(|entry| entry.logged);
         let renumbered = logged.map(|entry| entry.id).collect();
-        Some(Left { page: paging.get(number)?, renumbered })
+        self.tell_done(effects);
+        Some(Left { page: self.page(number)?, renumbered })
     }
 
     /// Takes in the delayed messages in a page that was read, if it is expected. Returns how many are

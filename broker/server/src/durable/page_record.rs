@@ -15,8 +15,7 @@
 //! *Page*: the record's group is the queue and its index the page's number in the queue. Metadata:
 //! segment, offset and length (u32 each); the first id, the last id, when the first message runs out
 //! of time, how many messages a log knew when the page was written, bytes of their bodies (u64
-//! each); the priority (u8); where messages are delayed, the number that the first came with (u64).
-//! Body: what is left of these messages, as runs: first id and how many
+//! each); the priority (u8). Body: what is left of these messages, as runs: first id and how many
 //! (u64 each). It replaces what was said of the page before; these messages are nowhere else.
 //!
 //! *Segments* (snapshot only): the number of the next segment (u32) is its metadata.
@@ -38,7 +37,6 @@ const HEAD: usize = 32;
 const LOGGED: u8 = 1;
 const RENUMBERED: u8 = 2;
 const METADATA: usize = 3 * 4 + 5 * 8 + 1;
-const ARRIVAL: usize = 8;
 
 /// A page of a queue, and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +107,7 @@ impl SavedPage {
         page: &Page,
         with: impl FnOnce(&Record<'_>) -> T,
     ) -> T {
-        let mut metadata = BytesMut::with_capacity(METADATA + ARRIVAL);
+        let mut metadata = BytesMut::with_capacity(METADATA);
         for number in [place.segment, place.offset, place.length] {
             metadata.put_u32_le(number);
         }
@@ -118,9 +116,6 @@ impl SavedPage {
             metadata.put_u64_le(number);
         }
         metadata.put_u8(level);
-        if page.arrival > MessageId(0) {
-            metadata.put_u64_le(page.arrival.0);
-        }
         let mut body = BytesMut::with_capacity(16 * page.alive.runs().len());
         for (first, count) in page.alive.runs() {
             body.put_u64_le(first.0);
@@ -134,13 +129,12 @@ impl SavedPage {
     pub(crate) fn decode(record: &Record<'_>) -> Option<Self> {
         let mut metadata: &[u8] = record.metadata;
         let (runs, rest) = record.body.as_chunks::<16>();
-        if !matches!(metadata.len().checked_sub(METADATA), Some(0 | ARRIVAL)) || !rest.is_empty() {
+        if metadata.len() != METADATA || !rest.is_empty() {
             return None;
         }
         let [segment, offset, length] = [(); 3].map(|()| metadata.get_u32_le());
         let [first, last, earliest, written, body_bytes] = [(); 5].map(|()| metadata.get_u64_le());
         let level = metadata.get_u8();
-        let arrival = MessageId(metadata.try_get_u64_le().unwrap_or_default());
         let mut alive = IdSet::default();
         for mut run in runs.iter().map(|run| &run[..]) {
             alive.extend(MessageId(run.get_u64_le()), run.get_u64_le())?;
@@ -154,8 +148,8 @@ impl SavedPage {
             return None;
         }
         let (first, last, earliest) = (MessageId(first), MessageId(last), Timestamp(earliest));
-        let seen = Page { arrival, written, body_bytes, earliest, ..Page::default() };
-        let page = Page { level, first, last, alive, ..seen };
+        let page =
+            Page { level, first, last, alive, written, body_bytes, earliest, ..Page::default() };
         let place = PageRef { segment, offset, length };
         Some(Self { queue: QueueId(record.group), number: PageNumber(record.index), place, page })
     }
@@ -209,7 +203,7 @@ mod tests {
             ids in vec(1_u64..500, 0..40),
             place in (0..u32::MAX, any::<u32>(), 500 * HEAD as u32..),
             level: u8,
-            numbers in (0..500 * HEAD as u64, any::<u64>(), 0..u64::MAX, any::<u64>()),
+            numbers in (0..500 * HEAD as u64, any::<u64>(), 0..u64::MAX),
         ) {
             let mut alive = IdSet::default();
             for id in ids {
@@ -219,7 +213,6 @@ mod tests {
                 level,
                 first: MessageId(1),
                 last: MessageId(500),
-                arrival: MessageId(numbers.3),
                 alive,
                 written: 500,
                 body_bytes: numbers.0,

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Messages come in any order, so those that are furthest away leave first, and a page has neighbours in
-//! time. Pages may overlap: one is read when its first message is the next of all. What then lies far
+//! time. Pages may overlap: one is read somewhat before its first message is due. What then lies far
 //! away may leave again, for a page with others of its time; so pages grow narrower as they are used,
 //! and what is in memory does not grow with the backlog.
 //!
@@ -27,9 +27,12 @@ use crate::queue::pages::{Page, PageNumber, PageSize, Paged};
 use crate::queue::ready::Entry;
 use crate::time::Timestamp;
 
-/// How long before its first message is due a page is read, in ms. Where pages overlap many are needed at the
-/// same time, and what they bring has to be sorted out before.
-const READ_AHEAD: u64 = 10_000;
+/// How long before its first message is due a page is read, in ms. What is due within this time does not
+/// leave.
+const READ_AHEAD: u64 = 2_000;
+
+/// Bytes of memory that what was read may take before pages are read only when nothing can go without them.
+const READ_ENOUGH: u64 = 16 << 20;
 
 /// Pages that are being read at the same time, at most.
 const READ_AT_ONCE: usize = 4;
@@ -41,16 +44,21 @@ type Place = (Timestamp, MessageId);
 #[derive(Debug, Default)]
 pub(in crate::queue) struct TimeIndex {
     here: BTreeMap<Place, Entry>,
-    /// Here, while pages are made of them: the numbers that their entries have there begin with `first`.
-    leaving: BTreeMap<PageNumber, Leaving>,
-    /// By the place of their first message.
+    /// Here, while pages are made of them; by the place of their first message.
+    leaving: BTreeMap<(Place, PageNumber), Leaving>,
+    /// The same.
     cold: BTreeMap<(Place, PageNumber), Cold>,
     loading: usize,
     totals: Totals,
+    /// Bytes of memory that messages take which were in a page before.
+    read: u64,
+    /// What is due by then does not leave.
+    near: Timestamp,
 }
 
 #[derive(Debug)]
 struct Leaving {
+    /// The number that the first has in the page; the others follow.
     first: MessageId,
     /// In the order of their places; there is at least one.
     entries: VecDeque<(Place, Entry)>,
@@ -68,7 +76,7 @@ struct Cold {
 enum Head {
     Here(Place),
     Leaving(Place, PageNumber),
-    Cold(Place, PageNumber),
+    Cold,
 }
 
 /// How much waits.
@@ -103,18 +111,21 @@ impl TimeIndex {
         self.totals.body_bytes += entry.message.body_len() as u64;
         self.totals.here += 1;
         self.totals.retained += entry.retained();
+        if entry.id != arrival {
+            self.read += entry.retained();
+        }
         self.here.insert((entry.expires, arrival), entry);
     }
 
     /// When there is something to do: a message to send on, or a page to read; none as long as the next
     /// message is being read.
     pub(in crate::queue) fn deadline(&self) -> Option<Timestamp> {
-        match self.head()? {
+        let message = match self.head()? {
             Head::Here((due, _)) | Head::Leaving((due, _), _) => Some(due),
-            Head::Cold(..) if self.loading >= READ_AT_ONCE => None,
-            Head::Cold(place, page) if self.cold[&(place, page)].is_loading => None,
-            Head::Cold((due, _), _) => Some(Timestamp(due.0.saturating_sub(READ_AHEAD))),
-        }
+            Head::Cold => None,
+        };
+        let page = self.wanted().map(|((due, _), _)| Timestamp(due.0.saturating_sub(READ_AHEAD)));
+        [message, page].into_iter().flatten().min()
     }
 
     /// Takes the next message if it is due, and in memory.
@@ -122,7 +133,7 @@ impl TimeIndex {
         loop {
             match self.head()? {
                 Head::Here(place) if place.0 <= now => {
-                    let entry = self.here.remove(&place)?;
+                    let entry = self.take(place)?;
                     self.totals.messages -= 1;
                     self.totals.body_bytes -= entry.message.body_len() as u64;
                     self.totals.here -= 1;
@@ -147,7 +158,8 @@ impl TimeIndex {
         last: &mut u64,
     ) -> Option<Vec<Paged>> {
         let (mut places, mut bytes) = (Vec::new(), 0);
-        for (place, entry) in self.here.iter().rev().filter(|(_, entry)| entry.id < certain) {
+        let far = self.here.iter().rev().take_while(|((due, _), _)| *due > self.near);
+        for (place, entry) in far.filter(|(_, entry)| entry.id < certain) {
             bytes += entry.message.size();
             places.push(*place);
             if places.len() >= size.messages || bytes >= size.bytes {
@@ -158,10 +170,10 @@ impl TimeIndex {
         if !is_full || self.here.len() < 2 * places.len() {
             return None;
         }
-        let first = MessageId(*last + 1);
+        let (first, nearest) = (MessageId(*last + 1), *places.last()?);
         let (mut entries, mut messages) = (VecDeque::with_capacity(places.len()), Vec::new());
         for place in places.into_iter().rev() {
-            let Some(entry) = self.here.remove(&place) else { continue };
+            let Some(entry) = self.take(place) else { continue };
             *last += 1;
             messages.push(Paged {
                 id: MessageId(*last),
@@ -173,15 +185,14 @@ impl TimeIndex {
             });
             entries.push_back((place, entry));
         }
-        self.leaving.insert(page, Leaving { first, entries });
+        self.leaving.insert((nearest, page), Leaving { first, entries });
         Some(messages)
     }
 
     /// The messages that left for a page are in it. Returns what the page has, and the messages under the
     /// numbers that they had before; none if they do not leave any more.
     pub(in crate::queue) fn left(&mut self, number: PageNumber) -> Option<(Page, Vec<Entry>)> {
-        let Leaving { first, entries } = self.leaving.remove(&number)?;
-        let (place, _) = entries.front()?;
+        let (place, Leaving { first, entries }) = self.take_leaving(number)?;
         let mut page =
             Page { first, last: first, arrival: place.1, earliest: place.0, ..Page::default() };
         let mut left = Vec::with_capacity(entries.len());
@@ -201,9 +212,10 @@ impl TimeIndex {
 
     /// The messages that left for a page do not leave.
     pub(in crate::queue) fn stay(&mut self, page: PageNumber) {
-        if let Some(leaving) = self.leaving.remove(&page) {
-            self.here.extend(leaving.entries);
-        }
+        let Some((_, Leaving { entries, .. })) = self.take_leaving(page) else { return };
+        let again = entries.iter().filter(|((_, arrival), entry)| entry.id != *arrival);
+        self.read += again.map(|(_, entry)| entry.retained()).sum::<u64>();
+        self.here.extend(entries);
     }
 
     /// Adds what waits in a page.
@@ -216,18 +228,24 @@ impl TimeIndex {
 
     /// A page that should be read now; it counts as being read from now on.
     pub(in crate::queue) fn next_to_read(&mut self, now: Timestamp) -> Option<PageNumber> {
+        self.near = now.after(READ_AHEAD);
+        let key @ ((due, _), page) = self.wanted()?;
+        if due > self.near {
+            return None;
+        }
+        self.cold.get_mut(&key)?.is_loading = true;
+        self.loading += 1;
+        Some(page)
+    }
+
+    /// The page that is to be read next, if one may be: all that come before it are being read.
+    fn wanted(&self) -> Option<(Place, PageNumber)> {
         if self.loading >= READ_AT_ONCE {
             return None;
         }
-        let first_here = self.here.keys().next();
-        let is_near = |place: &Place| {
-            place.0 <= now.after(READ_AHEAD) && first_here.is_none_or(|here| place <= here)
-        };
-        let mut near = self.cold.iter_mut().take_while(|((place, _), _)| is_near(place));
-        let (&(_, page), cold) = near.find(|(_, cold)| !cold.is_loading)?;
-        cold.is_loading = true;
-        self.loading += 1;
-        Some(page)
+        let (key, _) = self.cold.iter().find(|(_, cold)| !cold.is_loading)?;
+        let is_next = self.here.keys().next().is_none_or(|first| key.0 <= *first);
+        (is_next || self.read < READ_ENOUGH).then_some(*key)
     }
 
     /// Whether the page is being read.
@@ -251,19 +269,28 @@ impl TimeIndex {
         cold.messages
     }
 
+    fn take(&mut self, place: Place) -> Option<Entry> {
+        let entry = self.here.remove(&place)?;
+        if entry.id != place.1 {
+            self.read -= entry.retained();
+        }
+        Some(entry)
+    }
+
+    fn take_leaving(&mut self, page: PageNumber) -> Option<(Place, Leaving)> {
+        // There are never many.
+        let key = *self.leaving.keys().find(|(_, number)| *number == page)?;
+        Some((key.0, self.leaving.remove(&key)?))
+    }
+
     fn head(&self) -> Option<Head> {
         let here = self.here.keys().next().map(|place| (*place, Head::Here(*place)));
-        let leaving = self.leaving.iter().filter_map(|(page, leaving)| {
-            let (place, _) = leaving.entries.front()?;
-            Some((*place, Head::Leaving(*place, *page)))
-        });
-        let cold = self.cold.keys().next();
-        let cold = cold.map(|(place, page)| (*place, Head::Cold(*place, *page)));
-        let heads = here.into_iter().chain(leaving).chain(cold);
+        let leaving = self.leaving.keys().next();
+        let leaving = leaving.map(|(place, page)| (*place, Head::Leaving(*place, *page)));
+        let cold = self.cold.keys().next().map(|(place, _)| (*place, Head::Cold));
         // Of equal places that of a page comes first: it may not be known exactly.
-        heads
-            .min_by_key(|(place, head)| (*place, !matches!(head, Head::Cold(..))))
-            .map(|(_, head)| head)
+        let heads = cold.into_iter().chain(here).chain(leaving);
+        heads.min_by_key(|(place, _)| *place).map(|(_, head)| head)
     }
 }
 

@@ -164,13 +164,14 @@ impl World {
         self.act(effects)
     }
 
-    fn written(&mut self, at: usize) {
+    fn written(&mut self, at: usize) -> Result<(), TestCaseError> {
         if self.writing.is_empty() {
-            return;
+            return Ok(());
         }
         let (number, messages) = self.writing.remove(at % self.writing.len());
         self.record();
-        if let Some(Left { page, renumbered }) = self.queue.paged_out(number) {
+        let mut effects = Vec::new();
+        if let Some(Left { page, renumbered }) = self.queue.paged_out(number, &mut effects) {
             assert!(page.alive.len() + page.fleeting == messages.len() as u64);
             if page.is_lasting() {
                 self.pages.insert(number, page.clone());
@@ -183,6 +184,7 @@ impl World {
             }
             self.stored.insert(number, messages);
         }
+        self.act(effects)
     }
 
     fn read(&mut self, at: usize) -> Result<bool, TestCaseError> {
@@ -277,7 +279,7 @@ proptest! {
                     let mut left = world.writing[before..].iter().flat_map(|(_, page)| page);
                     prop_assert!(left.all(may_leave));
                 }
-                Step::Written(at) => world.written(at),
+                Step::Written(at) => world.written(at)?,
                 Step::Failed(at) => if !world.writing.is_empty() {
                     let (number, _) = world.writing.remove(at % world.writing.len());
                     world.queue.page_failed(number);
@@ -314,7 +316,7 @@ fn what_is_far_away_takes_no_memory() {
         .collect();
     assert_eq!(pages.len(), 9, "the nearest hundred stay");
     for (number, messages) in &pages {
-        let left = queue.paged_out(*number).unwrap();
+        let left = queue.paged_out(*number, &mut effects).unwrap();
         assert_eq!(left.page.alive.runs().len(), 1, "the numbers in a page are a run");
         assert_eq!(left.renumbered.len(), messages.len());
         assert!(messages.iter().all(|message| left.page.alive.contains(message.id)));
@@ -324,4 +326,73 @@ fn what_is_far_away_takes_no_memory() {
     assert!(after.retained_bytes * 9 < before.retained_bytes);
     assert_eq!(after.ready_bytes, before.ready_bytes);
     assert_eq!(queue.next_deadline(), Some(Timestamp(5_000)));
+}
+
+/// Pages of 10 messages, as they were written.
+fn pages_of_ten(queue: &mut Queue, most: usize) -> BTreeMap<PageNumber, Vec<Paged>> {
+    let (size, mut effects) = (PageSize { messages: 10, bytes: 1 << 20 }, Vec::new());
+    queue.page_out(size, most, MessageId(u64::MAX), &mut effects);
+    let page = |effect| match effect {
+        Effect::PageOut { page, messages } => (page, messages),
+        other => panic!("{other:?}"),
+    };
+    let pages: BTreeMap<_, _> = effects.drain(..).map(page).collect();
+    for number in pages.keys() {
+        queue.paged_out(*number, &mut effects).unwrap();
+    }
+    assert!(effects.is_empty(), "{effects:?}");
+    pages
+}
+
+#[test]
+fn pages_are_read_ahead_and_what_they_bring_stays() {
+    let mut queue = Queue::new(settings());
+    let mut effects = Vec::new();
+    for at in 0..130 {
+        let delay = if at < 10 { 100 } else { 20_000 + at };
+        queue.apply(delayed(delay, 2, "x"), Timestamp(0), &mut effects);
+    }
+    let pages = pages_of_ten(&mut queue, 100);
+    assert_eq!(pages.len(), 12);
+    queue.apply(Command::Expire, Timestamp(100), &mut effects);
+    assert_eq!(effects.drain(..).count(), 10);
+    assert_eq!(queue.next_deadline(), Some(Timestamp(18_010)), "two seconds before the first");
+    let (now, mut read) = (Timestamp(19_000), 0);
+    queue.apply(Command::Expire, now, &mut effects);
+    while let Some(effect) = effects.pop() {
+        let Effect::PageIn { page } = effect else { panic!("{effect:?}") };
+        queue.paged_in(page, pages[&page].clone(), now, &mut effects);
+        read += 1;
+    }
+    assert_eq!((read, queue.counts().here), (12, 120));
+    assert_eq!(pages_of_ten(&mut queue, 100).len(), 0, "all of it is near");
+    queue.apply(Command::Expire, Timestamp(20_010), &mut effects);
+    assert_eq!(effects.len(), 1);
+}
+
+#[test]
+fn a_page_whose_messages_are_in_others_is_done() {
+    let mut queue = Queue::new(settings());
+    let mut effects = Vec::new();
+    for at in 0..20 {
+        queue.apply(delayed(10_000 + at * 10_000, 2, "x"), Timestamp(0), &mut effects);
+    }
+    let pages = pages_of_ten(&mut queue, 1);
+    let (page, messages) = pages.into_iter().next().unwrap();
+    // Everything before it has gone, and it is read: nine of it are far away.
+    let now = Timestamp(110_000);
+    queue.apply(Command::Expire, now, &mut effects);
+    queue.paged_in(page, messages, now, &mut effects);
+    effects.clear();
+    queue.landed(queue.page(page).unwrap().first, &mut effects);
+    for _ in 0..10 {
+        queue.apply(delayed(100, 2, "x"), now, &mut effects);
+    }
+    let (size, mut leaving) = (PageSize { messages: 9, bytes: 1 << 20 }, Vec::new());
+    queue.page_out(size, 1, MessageId(u64::MAX), &mut leaving);
+    assert!(effects.is_empty());
+    let Some(Effect::PageOut { page: next, .. }) = leaving.pop() else { panic!("{leaving:?}") };
+    queue.paged_out(next, &mut effects).unwrap();
+    let done = |effect: &Effect| matches!(effect, Effect::PageDone { page: done } if *done == page);
+    assert!(effects.iter().all(done) && effects.len() == 1, "{effects:?}");
 }

@@ -119,10 +119,10 @@ impl Bench {
             return Vec::new();
         }
         let (number, messages) = self.disk.writing.remove(at % self.disk.writing.len());
-        let Some(Left { page, renumbered }) = self.queue.paged_out(number) else {
-            return Vec::new();
-        };
-        assert!(renumbered.is_empty());
+        let mut effects = Vec::new();
+        let left = self.queue.paged_out(number, &mut effects);
+        let Some(Left { page, renumbered }) = left else { return Vec::new() };
+        assert!(renumbered.is_empty() && effects.is_empty());
         let logged: Vec<_> = messages.iter().filter(|m| m.logged).collect();
         assert!(page.alive.iter().eq(logged.iter().map(|message| message.id)));
         assert_eq!(page.fleeting as usize, messages.len() - logged.len());

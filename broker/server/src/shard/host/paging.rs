@@ -122,13 +122,14 @@ impl Host {
         };
         let pages = self.node.store.pager().pages();
         let Some(Slot { queue, pages: places, .. }) = slot else { return pages.free(at) };
-        let Some(left) = queue.paged_out(page) else { return pages.free(at) };
+        let left = queue.paged_out(page, &mut self.effects);
+        let Some(left) = left else { return pages.free(at) };
         let is_recorded = left.page.is_lasting();
         if is_recorded {
             self.journal.new_page((id, page), at, &left);
         }
         places.insert(page, Place { at, is_recorded });
-        self.account(id);
+        self.carry_out(id, None);
         self.page_out(id);
     }
 

@@ -168,7 +168,7 @@ impl Scene {
         }
         let number = self.pages.len() as u64 + 1;
         let (level, last, written) = (number as u8, MessageId(self.last), alive.len());
-        let page = Page { level, first, last, written, alive, arrival: first, ..Page::default() };
+        let page = Page { level, first, last, written, alive, ..Page::default() };
         let gone: Vec<_> = ids.into_iter().map(MessageId).collect();
         let mut batch = page_record(number, 3, &page);
         batch.extend(sealed(|batch| push_progress(batch, QUEUE, MessageId(0), &gone)));
