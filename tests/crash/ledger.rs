@@ -268,9 +268,13 @@ impl Ledger {
         self.families.get(queue).map_or(0, due)
     }
 
+    /// The broker is dead.
+    pub(crate) fn killed(&mut self) {
+        self.delays.killed(now());
+    }
+
     /// The broker was started anew.
     pub(crate) fn new_life(&mut self) {
-        self.delays.killed(now());
         self.emptying.clear();
         self.seen_in_this_life.clear();
         // What had died to make room before anybody saw it may be back, in its place.

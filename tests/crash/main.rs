@@ -157,6 +157,7 @@ async fn play(
     } else {
         kill(broker);
     }
+    stage.ledger().killed();
     healthy(stage, broker);
     for player in players {
         timeout(SOON, player).await.expect("a player stops with the broker").unwrap();
