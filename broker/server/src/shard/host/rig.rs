@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use broker_core::id::{ConnectionId, ConsumerId, QueueId};
 use broker_core::message::Message;
@@ -15,6 +16,7 @@ use broker_storage::position::Position;
 use broker_storage::record::Record;
 use bytes::BytesMut;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::durable::contents::{Contents, Inventory};
 use crate::durable::replay::Recovered;
@@ -131,7 +133,7 @@ impl Rig {
     }
 
     /// Gives up the log's files up to and including `file`.
-    pub(super) fn give_up(&mut self, file: u32) {
+    pub(super) async fn give_up(&mut self, file: u32) {
         let mut all = Inventory::default();
         for shard in 0..2 {
             let (answer, mut inventory) = oneshot::channel();
@@ -139,6 +141,9 @@ impl Rig {
             self.turn(shard);
             all.marks.extend(inventory.try_recv().unwrap().marks);
         }
+        // A file that is still to be written stays.
+        let flushed = timeout(Duration::from_secs(20), self.node.store.flushed()).await;
+        flushed.expect("the log writes what is in line");
         let (topology, topology_from, next_queue) = self.node.directory.inventory();
         let (log_from, marks) = (Position::new(file + 1, 0), all.marks);
         let contents = Contents {

@@ -151,7 +151,7 @@ async fn how_often_a_message_was_handed_out_outlives_the_log_file_that_said_so()
         rig.turn(1);
     }
     for file in [first, first + 1] {
-        rig.give_up(file);
+        rig.give_up(file).await;
     }
     assert!(rig.node.store.oldest_file() > Some(first));
 
