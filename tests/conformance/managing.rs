@@ -276,3 +276,46 @@ fn lists_come_as_they_are_asked_for() {
     let reason = format!("{:#}", client.open_channel(1).unwrap_err());
     assert!(reason.contains("320 CONNECTION_FORCED - Closed via management plugin"), "{reason}");
 }
+
+#[test]
+fn a_document_with_a_mistake_changes_nothing() {
+    let rig = Rig::start();
+    let Some(api) = Api::of(&rig) else { return };
+    api.does("PUT", "/queues/%2F/there", &json!({"durable": true}), 201);
+    let queue = |name: &str, arguments: Value| json!({"name": name, "vhost": "/", "durable": true, "arguments": arguments});
+    let binding = json!({"source": "made", "vhost": "/", "destination": "none", "destination_type": "queue", "routing_key": ""});
+    let permission =
+        json!({"user": "made", "vhost": "/", "configure": "(", "write": "", "read": ""});
+    let foreign = json!({"user": "none", "vhost": "/", "configure": "", "write": "", "read": ""});
+    let policy =
+        json!({"name": "p", "vhost": "/", "pattern": "x", "definition": {"max-length": "many"}});
+    #[rustfmt::skip]
+    let mistakes = [
+        ("users",       json!({"name": "bad", "password_hash": "?", "tags": ""})),
+        ("vhosts",      json!({"name": ""})),
+        ("permissions", permission),
+        ("permissions", foreign),
+        ("policies",    policy),
+        ("parameters",  json!({"component": "vhost-limits", "vhost": "/", "name": "limits", "value": {"max-cats": 1}})),
+        ("exchanges",   json!({"name": "bad", "vhost": "/", "type": "none"})),
+        ("exchanges",   json!({"name": "bad", "vhost": "none", "type": "direct"})),
+        ("queues",      queue("there", json!({"x-max-length": 1}))),
+        ("queues",      queue("bad", json!({"x-max-length": "many"}))),
+        ("bindings",    binding),
+    ];
+    let before = api.get("/definitions");
+    for (kind, mistake) in mistakes {
+        let mut document = json!({
+            "users": [{"name": "made", "password_hash": "", "tags": ""}],
+            "vhosts": [{"name": "made"}],
+            "permissions": [], "policies": [], "parameters": [],
+            "exchanges": [{"name": "made", "vhost": "/", "type": "direct", "durable": true}],
+            "queues": [queue("made", json!({}))],
+            "bindings": [],
+        });
+        document[kind].as_array_mut().unwrap().push(mistake.clone());
+        let (status, answer) = api.ask("POST", "/definitions", &document);
+        assert!((400..405).contains(&status), "{kind}: {mistake}: {status} {answer}");
+        assert_eq!(api.get("/definitions"), before, "{kind}: {mistake}: {answer}");
+    }
+}

@@ -48,6 +48,13 @@ pub struct Topology {
 
 // === impl Topology ===
 
+impl From<Routes> for Topology {
+    /// A copy to try commands on: nobody owns a queue in it.
+    fn from(routes: Routes) -> Self {
+        Self { routes, owned: BTreeMap::new() }
+    }
+}
+
 impl Topology {
     /// No vhosts at all.
     #[must_use]

@@ -55,8 +55,18 @@ pub(super) async fn make_exchange(
     (vhost, name): (&str, &str),
     wanted: ExchangeDeclaration,
 ) -> Result<bool, Failed> {
+    let command = Command::DeclareExchange(exchange_to_declare((vhost, name), wanted)?);
+    let outcome = write(node, caller, command).await?;
+    Ok(matches!(outcome, Outcome::Done { changed: true }))
+}
+
+/// What to tell the topology of an exchange that is wanted.
+pub(super) fn exchange_to_declare(
+    (vhost, name): (&str, &str),
+    wanted: ExchangeDeclaration,
+) -> Result<DeclareExchange, Failed> {
     let ExchangeDeclaration { kind, durable, auto_delete, internal, arguments } = wanted;
-    let command = Command::DeclareExchange(DeclareExchange {
+    Ok(DeclareExchange {
         vhost: vhost.into(),
         name: short(name)?,
         kind: kind.into(),
@@ -66,9 +76,7 @@ pub(super) async fn make_exchange(
         internal,
         delays: QueueId(0),
         arguments: json::table(&arguments)?,
-    });
-    let outcome = write(node, caller, command).await?;
-    Ok(matches!(outcome, Outcome::Done { changed: true }))
+    })
 }
 
 /// `DELETE /api/exchanges/{vhost}/{name}`.
@@ -105,24 +113,33 @@ pub(super) async fn make_queue(
     (vhost, name): (&str, &str),
     wanted: QueueDeclaration,
 ) -> Result<bool, Failed> {
+    let wanted = queue_to_declare((vhost, name), wanted, node.directory.next_queue())?;
+    let outcome = settle(node, node.declare_queue(&caller.0, wanted)?).await?;
+    Ok(matches!(outcome, Outcome::Queue { created: true, .. }))
+}
+
+/// What to tell the topology of a queue that is wanted, and would have this id.
+pub(super) fn queue_to_declare(
+    (vhost, name): (&str, &str),
+    wanted: QueueDeclaration,
+    id: QueueId,
+) -> Result<DeclareQueue, Failed> {
     if name.is_empty() {
         return Err(Failed::bad_request("a queue that is declared here needs a name"));
     }
     let QueueDeclaration { durable, auto_delete, arguments } = wanted;
-    let wanted = DeclareQueue {
+    Ok(DeclareQueue {
         vhost: vhost.into(),
         name: short(name)?,
         generated_name: Name::default(),
-        id: node.directory.next_queue(),
+        id,
         connection: NOBODY,
         passive: false,
         durable,
         exclusive: false,
         auto_delete,
         arguments: json::table(&arguments)?,
-    };
-    let outcome = settle(node, node.declare_queue(&caller.0, wanted)?).await?;
-    Ok(matches!(outcome, Outcome::Queue { created: true, .. }))
+    })
 }
 
 /// `DELETE /api/queues/{vhost}/{name}`.

@@ -1,9 +1,10 @@
 //! All that was ever made, as one document, and back.
 //!
 //! What a document says is added to what there is, kind by kind, in an order in which each finds what
-//! it refers to. The first thing that is refused ends it; what came before stays, as in RabbitMQ.
+//! it refers to. It is tried out on a copy first, and what would be refused is refused before anything changes.
 
 mod importing;
+mod rehearsal;
 
 use std::sync::Arc;
 

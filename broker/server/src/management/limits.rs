@@ -18,6 +18,12 @@ pub(super) const MAX_CONNECTIONS: &str = "max-connections";
 pub(super) const MAX_CHANNELS: &str = "max-channels";
 const MAX_QUEUES: &str = "max-queues";
 
+/// The limits that a vhost can have.
+pub(super) const OF_VHOSTS: [&str; 2] = [MAX_CONNECTIONS, MAX_QUEUES];
+
+/// The limits that a user can have.
+pub(super) const OF_USERS: [&str; 2] = [MAX_CONNECTIONS, MAX_CHANNELS];
+
 /// `GET /api/vhost-limits`: of the vhosts that the caller may look at.
 pub(super) async fn vhosts(State(node): State<Arc<Node>>, caller: Caller) -> Answered {
     let routes = node.directory.routes();
@@ -151,7 +157,7 @@ async fn limit_user(
     match what {
         MAX_CONNECTIONS => limits.max_connections = limit,
         MAX_CHANNELS => limits.max_channels = limit,
-        _ => return Err(unknown(what, [MAX_CONNECTIONS, MAX_CHANNELS])),
+        _ => return Err(unknown(what, OF_USERS)),
     }
     write_access(node, caller, access::Command::LimitUser { name: name.into(), limits }).await?;
     Ok(done())
@@ -162,7 +168,7 @@ fn with_vhost(routes: &Routes, vhost: &str) -> Result<topology::VhostLimits, Fai
 }
 
 /// A limit as it is kept; a negative one does not limit.
-fn limit(value: i64) -> Result<Option<u32>, Failed> {
+pub(super) fn limit(value: i64) -> Result<Option<u32>, Failed> {
     if value < 0 {
         return Ok(None);
     }
@@ -170,7 +176,7 @@ fn limit(value: i64) -> Result<Option<u32>, Failed> {
     limit.map(Some).map_err(|_| Failed::bad_request(format_args!("{value} is not a limit")))
 }
 
-fn unknown(name: &str, known: [&str; 2]) -> Failed {
+pub(super) fn unknown(name: &str, known: [&str; 2]) -> Failed {
     let [first, second] = known;
     Failed::bad_request(format_args!("unrecognised limit '{name}': there are {first} and {second}"))
 }

@@ -8,6 +8,7 @@ use broker_api::{Permission, PermissionChange, TopicPermission, TopicPermissionC
 use broker_core::access::{self, Access, Command, Tag, User};
 use broker_core::name::Name;
 use broker_core::pattern::Pattern;
+use broker_core::topology::Routes;
 
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
@@ -157,15 +158,20 @@ pub(super) async fn permit(
     change: &PermissionChange,
 ) -> Result<(), Failed> {
     check(node, caller, vhost, user)?;
+    let permission = read(change)?;
+    let command = Command::Permit { user: user.into(), vhost: vhost.into(), permission };
+    write_access(node, caller, command).await.map(drop)
+}
+
+/// The permission that is described.
+pub(super) fn read(change: &PermissionChange) -> Result<access::Permission, Failed> {
     let pattern =
         |name, text: &str| Pattern::new(text).map_err(|reason| invalid(name, text, reason));
-    let permission = access::Permission {
+    Ok(access::Permission {
         configure: pattern("configure", &change.configure)?,
         write: pattern("write", &change.write)?,
         read: pattern("read", &change.read)?,
-    };
-    let command = Command::Permit { user: user.into(), vhost: vhost.into(), permission };
-    write_access(node, caller, command).await.map(drop)
+    })
 }
 
 /// Limits the routing keys that a user may use on an exchange.
@@ -177,13 +183,20 @@ pub(super) async fn permit_topic(
 ) -> Result<(), Failed> {
     check(node, caller, vhost, user)?;
     let TopicPermissionChange { exchange, write, read } = change;
-    let permission =
-        access::TopicPermission::new((write, read), user, vhost).map_err(|(name, reason)| {
-            invalid(name, if name == "write" { write } else { read }, reason)
-        })?;
+    let permission = read_topic((write, read), user, vhost)?;
     let (user, vhost, exchange) = (user.into(), vhost.into(), exchange.as_str().into());
     let command = Command::PermitTopic { user, vhost, exchange, permission };
     write_access(node, caller, command).await.map(drop)
+}
+
+/// The patterns (write, read) that are described.
+pub(super) fn read_topic(
+    (write, read): (&str, &str),
+    user: &str,
+    vhost: &str,
+) -> Result<access::TopicPermission, Failed> {
+    access::TopicPermission::new((write, read), user, vhost)
+        .map_err(|(name, reason)| invalid(name, if name == "write" { write } else { read }, reason))
 }
 
 async fn forget(
@@ -201,6 +214,11 @@ async fn forget(
 fn check(node: &Node, caller: &Caller, vhost: &str, user: &str) -> Result<(), Failed> {
     let routes = node.directory.routes();
     caller.needs(&routes, Tag::Administrator)?;
+    exist(&routes, vhost, user)
+}
+
+/// Refuses a permission in a vhost or of a user that is not there.
+pub(super) fn exist(routes: &Routes, vhost: &str, user: &str) -> Result<(), Failed> {
     if routes.vhost(vhost).is_none() {
         return Err(Failed::not_found());
     }

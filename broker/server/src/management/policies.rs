@@ -75,10 +75,7 @@ pub(super) async fn set(
     wanted: &Described,
 ) -> Answered {
     let known = is_known(node, caller, (rank, &vhost, &name))?;
-    let name = short(&name)?;
-    let definition = json::table(&wanted.definition)?;
-    let policy = policy(rank, name, wanted, definition)
-        .map_err(|invalid| Failed::bad_request(format_args!("Validation failed: {invalid}")))?;
+    let policy = read(rank, &name, wanted)?;
     carry_out(node, Command::SetPolicy { vhost, rank, policy: Arc::new(policy) }).await?;
     Ok(put(!known))
 }
@@ -115,6 +112,13 @@ fn is_known(
 
 async fn carry_out(node: &Node, command: Command) -> Result<(), Failed> {
     settle(node, node.govern(command)?).await.map(drop)
+}
+
+/// The policy that is described.
+pub(super) fn read(rank: Rank, name: &Name, wanted: &Described) -> Result<Policy, Failed> {
+    let (name, definition) = (short(name)?, json::table(&wanted.definition)?);
+    policy(rank, name, wanted, definition)
+        .map_err(|invalid| Failed::bad_request(format_args!("Validation failed: {invalid}")))
 }
 
 fn policy(

@@ -87,9 +87,7 @@ pub(super) async fn change_user(
     name: &str,
     change: UserChange,
 ) -> Result<(), Failed> {
-    if name.is_empty() || name.len() > 255 {
-        return Err(Failed::bad_request("a user's name has from 1 to 255 bytes"));
-    }
+    let name = named(name)?;
     let tags = change.tags.ok_or_else(|| Failed::bad_request("tags_not_present"))?;
     let password = match (change.password, change.password_hash) {
         (Some(_), Some(_)) => {
@@ -105,14 +103,22 @@ pub(super) async fn change_user(
         (None, None) => None,
     };
     let tags = tags.into_iter().map(Name::from).collect();
-    let command = access::Command::SetUser { name: name.into(), password, tags };
+    let command = access::Command::SetUser { name: name.clone(), password, tags };
     if write_access(node, caller, command).await? {
-        tracing::info!(user = name, by = %caller.0.name, "user set");
+        tracing::info!(user = %name, by = %caller.0.name, "user set");
     }
     Ok(())
 }
 
-fn imported(hash: &str, method: Option<&str>) -> Result<Option<Password>, Failed> {
+/// The name of a user to be.
+pub(super) fn named(name: &str) -> Result<Name, Failed> {
+    if name.is_empty() || name.len() > 255 {
+        return Err(Failed::bad_request("a user's name has from 1 to 255 bytes"));
+    }
+    Ok(name.into())
+}
+
+pub(super) fn imported(hash: &str, method: Option<&str>) -> Result<Option<Password>, Failed> {
     if hash.is_empty() {
         return Ok(None);
     }

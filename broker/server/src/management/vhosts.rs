@@ -70,10 +70,7 @@ pub(super) async fn create(
     name: &str,
     change: VhostChange,
 ) -> Result<bool, Failed> {
-    if name.is_empty() || name.len() > LONGEST {
-        return Err(Failed::bad_request("a vhost's name has from 1 to 255 bytes"));
-    }
-    let vhost = Name::new(name);
+    let vhost = named(name)?;
     let properties = properties(&node.directory.routes(), name, change)?;
     let created = node.directory.routes().vhost(name).is_none();
     write(node, caller, Command::CreateVhost { vhost: vhost.clone() }).await?;
@@ -89,7 +86,19 @@ pub(super) async fn create(
     Ok(created)
 }
 
-fn properties(routes: &Routes, name: &str, change: VhostChange) -> Result<VhostProperties, Failed> {
+/// The name of a vhost to be.
+pub(super) fn named(name: &str) -> Result<Name, Failed> {
+    if name.is_empty() || name.len() > LONGEST {
+        return Err(Failed::bad_request("a vhost's name has from 1 to 255 bytes"));
+    }
+    Ok(name.into())
+}
+
+pub(super) fn properties(
+    routes: &Routes,
+    name: &str,
+    change: VhostChange,
+) -> Result<VhostProperties, Failed> {
     let VhostChange { description, tags, default_queue_type } = change;
     let kind = default_queue_type.as_deref().filter(|kind| !matches!(*kind, "" | "undefined"));
     if let Some(kind) = kind.filter(|kind| !matches!(*kind, "classic" | "quorum")) {

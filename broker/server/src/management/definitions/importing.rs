@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::durable::topology_record::NOBODY;
 use crate::management::declaring::{make_exchange, make_queue};
+use crate::management::definitions::rehearsal::rehearse;
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
 use crate::management::parameters::{OPERATOR_POLICY, VHOST_LIMITS};
@@ -37,6 +38,7 @@ pub(super) async fn everything(
     caller: Caller,
     mut definitions: Definitions,
 ) -> Result<(), Failed> {
+    rehearse(&node.directory.routes(), &definitions)?;
     let to = Importer { node, caller: Arc::new(caller) };
     each(&to, std::mem::take(&mut definitions.users), Importer::user).await?;
     each(&to, std::mem::take(&mut definitions.vhosts), Importer::vhost).await?;
@@ -61,7 +63,12 @@ pub(super) async fn into_vhost(
     definitions.bindings.iter_mut().for_each(|binding| vhost.clone_into(&mut binding.vhost));
     definitions.policies.iter_mut().for_each(|policy| vhost.clone_into(&mut policy.vhost));
     definitions.parameters.iter_mut().for_each(|found| vhost.clone_into(&mut found.vhost));
-    objects(&to, definitions).await
+    // Of anything else, such as users, nothing is carried out.
+    let Definitions { parameters, policies, exchanges, queues, bindings, .. } = definitions;
+    let inside =
+        Definitions { parameters, policies, exchanges, queues, bindings, ..Definitions::default() };
+    rehearse(&to.node.directory.routes(), &inside)?;
+    objects(&to, inside).await
 }
 
 async fn objects(to: &Importer, definitions: Definitions) -> Result<(), Failed> {
@@ -69,7 +76,7 @@ async fn objects(to: &Importer, definitions: Definitions) -> Result<(), Failed> 
     each(to, parameters, Importer::parameter).await?;
     each(to, policies, |to, policy| to.policy(Rank::User, policy)).await?;
     each(to, exchanges, async |to: Importer, exchange| {
-        if exchange.name.is_empty() || exchange.name.starts_with("amq.") {
+        if !is_ours(&exchange.name) {
             return Ok(());
         }
         let name = (&*exchange.vhost, &*exchange.name);
@@ -82,6 +89,36 @@ async fn objects(to: &Importer, definitions: Definitions) -> Result<(), Failed> 
     })
     .await?;
     each(to, bindings, Importer::binding).await
+}
+
+/// Whether an exchange is to be made: the others come with their vhost.
+pub(super) fn is_ours(exchange: &str) -> bool {
+    !exchange.is_empty() && !exchange.starts_with("amq.")
+}
+
+/// The operator policy that a parameter stands for.
+pub(super) fn operator_policy(parameter: Parameter) -> Result<Policy, Failed> {
+    let Parameter { vhost, name, mut value, .. } = parameter;
+    if let Value::Object(policy) = &mut value {
+        policy.insert("name".to_owned(), name.into());
+        policy.insert("vhost".to_owned(), vhost.into());
+    }
+    serde_json::from_value(value).map_err(Failed::bad_request)
+}
+
+/// What to tell the topology of a binding.
+pub(super) fn to_bind(binding: Binding) -> Result<topology::Binding, Failed> {
+    let to = binding.destination.into();
+    Ok(topology::Binding {
+        vhost: binding.vhost.into(),
+        source: binding.source.into(),
+        destination: match binding.destination_type {
+            DestinationType::Queue => Destination::Queue(to),
+            DestinationType::Exchange => Destination::Exchange(to),
+        },
+        routing_key: short(&binding.routing_key)?,
+        arguments: json::table(&binding.arguments)?,
+    })
 }
 
 /// Makes things of one kind, many at a time; the first that is refused is the answer.
@@ -147,12 +184,7 @@ impl Importer {
                 limits::limit_vhost_to(&self.node, &self.caller, &vhost, &values).await
             }
             OPERATOR_POLICY => {
-                let mut policy = value;
-                if let Value::Object(policy) = &mut policy {
-                    policy.insert("name".to_owned(), name.into());
-                    policy.insert("vhost".to_owned(), vhost.into());
-                }
-                let policy = serde_json::from_value(policy).map_err(Failed::bad_request)?;
+                let policy = operator_policy(Parameter { component, vhost, name, value })?;
                 self.policy(Rank::Operator, policy).await
             }
             // Of a plug-in that this broker has not: its other definitions are of use all the same.
@@ -178,17 +210,7 @@ impl Importer {
         if binding.source.is_empty() {
             return Ok(());
         }
-        let to = binding.destination.into();
-        let binding = topology::Binding {
-            vhost: binding.vhost.into(),
-            source: binding.source.into(),
-            destination: match binding.destination_type {
-                DestinationType::Queue => Destination::Queue(to),
-                DestinationType::Exchange => Destination::Exchange(to),
-            },
-            routing_key: short(&binding.routing_key)?,
-            arguments: json::table(&binding.arguments)?,
-        };
+        let binding = to_bind(binding)?;
         write(&self.node, &self.caller, Command::Bind(binding, NOBODY)).await.map(drop)
     }
 }
