@@ -93,7 +93,7 @@ async fn bodies_of_any_size_arrive_whole() {
     let queue = rig.name("queue");
     declare_queue(&channel, &queue).await;
     let frame = connection.configuration().frame_max() as usize;
-    for size in [0, 1, frame - 9, frame - 8, frame - 7, frame, 3 * frame + 1, 5_000_000] {
+    for size in [0, 1, frame - 9, frame - 8, frame - 7, frame, 3 * frame + 1, 5_000_000, 32 << 20] {
         let body: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
         let how = BasicPublishOptions::default();
         let properties = BasicProperties::default();

@@ -102,8 +102,8 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(1..))]
     pub channel_max: u16,
 
-    /// Largest message body that is accepted, as in 16MiB; 32MiB at most.
-    #[arg(long, env = "WARREN_MAX_MESSAGE_SIZE", value_name = "SIZE", default_value = "16MiB",
+    /// Largest message body that is accepted, as in 16MiB; 32MiB at most, which is the default.
+    #[arg(long, env = "WARREN_MAX_MESSAGE_SIZE", value_name = "SIZE", default_value = "32MiB",
           value_parser = message_size)]
     pub max_message_size: Size,
 
@@ -247,10 +247,10 @@ mod tests {
         const MIB: u32 = 1 << 20;
         #[rustfmt::skip]
         let cases: [(&[&str], u32); 5] = [
-            (&[],                                                      33),
-            (&["--log-budget=1GiB"],                                   64),
+            (&[],                                                      65),
+            (&["--log-budget=1GiB", "--max-message-size=16MiB"],       64),
             (&["--log-budget=4MiB", "--max-message-size=400KiB"],       2),
-            (&["--log-budget=4MiB"],                                   33),
+            (&["--log-budget=4MiB", "--max-message-size=16MiB"],       33),
             (&["--max-message-size=32MiB", "--frame-max=16777216"],    96),
         ];
         for (flags, expected) in cases {

@@ -185,9 +185,11 @@ pub(crate) fn unstarted(
     (Arc::new(node), receivers, queues)
 }
 
-/// A quarter of what messages may take, but room for a few of the largest in any case.
+/// A quarter of what messages may take, but room for a few of the largest in any case: four, or two if
+/// they are very large.
 fn max_unfinished(watermark: u64, max_message: u64) -> i64 {
-    i64::try_from((watermark / 4).max(max_message * 4)).unwrap_or(i64::MAX)
+    let few = (max_message * 4).min((64 << 20).max(max_message * 2));
+    i64::try_from((watermark / 4).max(few)).unwrap_or(i64::MAX)
 }
 
 fn session_settings(args: &Args, node: &str) -> broker_session::Settings {

@@ -17,7 +17,7 @@ pub struct Settings {
     /// Seconds between heartbeats that the broker proposes; 0 proposes none. Default 60.
     pub heartbeat_secs: u16,
 
-    /// The largest body in bytes. Default 16 MiB.
+    /// The largest body in bytes. Default 32 MiB.
     pub max_body: u64,
 
     /// How many publishes of uncommitted transactions one connection may have, over all its channels.
@@ -51,7 +51,7 @@ impl Default for Settings {
             frame_max: 131_072,
             channel_max: 2_047,
             heartbeat_secs: 60,
-            max_body: 16 << 20,
+            max_body: 32 << 20,
             max_uncommitted: 100_000,
             max_uncommitted_bytes: 64 << 20,
             max_consumers: 10_000,
