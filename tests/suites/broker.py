@@ -18,7 +18,7 @@ import time
 
 import docker
 
-PATIENCE = 60
+PATIENCE = 240
 
 
 def loopback_up():

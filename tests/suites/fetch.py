@@ -54,19 +54,19 @@ def pypi(suite):
     name = suite.archive.rsplit("-", 1)[0]
     archives = CACHE / "archives"
     if not (archives / suite.archive).exists():
-        run(python(suite.venv) / "bin/pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
+        run(python(suite.venv) / "bin/pip", "download", "--quiet", "--no-deps", "--no-binary", name,
             "--dest", archives, f"{name}=={suite.version}")
 
 
 def debian(suite):
-    """The upstream archive of a Debian source package, which apt checks; the hash here pins it."""
-    archives, lists = CACHE / "archives", CACHE / "apt"
+    """The upstream archive of a source package of a release of Debian, which apt checks; the hash here pins it."""
+    archives, lists = CACHE / "archives", CACHE / "apt" / suite.origin
     if (archives / suite.archive).exists():
         return
     (lists / "partial").mkdir(parents=True, exist_ok=True)
     archives.mkdir(exist_ok=True)
-    sources = CACHE / "debian.sources"
-    sources.write_text("Types: deb-src\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n"
+    sources = CACHE / f"{suite.origin}.sources"
+    sources.write_text(f"Types: deb-src\nURIs: http://deb.debian.org/debian\nSuites: {suite.origin}\nComponents: main\n"
                        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n")
     options = ["-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=/dev/null", "-o", f"Dir::State::lists={lists}"]
     run("apt-get", "update", "-qq", *options)
@@ -79,7 +79,7 @@ def unpacked(suite):
     """The folder with the suite's source, as it was published."""
     if suite.origin == "npm":
         return node()
-    {"pypi": pypi, "debian": debian}[suite.origin](suite)
+    (pypi if suite.origin == "pypi" else debian)(suite)
     archive, home = CACHE / "archives" / suite.archive, CACHE / "sources" / suite.archive.split(".tar")[0]
     if not archive.exists():
         raise Missing(f"{urllib.parse.quote(suite.archive)} could not be downloaded")

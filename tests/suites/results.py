@@ -31,6 +31,13 @@ def go(out):
     return {name: words[word] for word, name in re.findall(r"^--- (PASS|FAIL|SKIP): (\S+)", text, re.M)}
 
 
+def rspec(out):
+    """RSpec's JSON report. Examples of one name are told apart by their lines."""
+    report = json.loads(pathlib.Path(f"{out}.json").read_text())
+    words = {"passed": "passed", "failed": "failed", "pending": "skipped"}
+    return {f"{each['full_description']} ({each['file_path']}:{each['line_number']})": words[each["status"]] for each in report["examples"]}
+
+
 def junit4(out):
     """JUnit 4's text: how many ran in each class, and the failed ones by name."""
     text = pathlib.Path(f"{out}.log").read_text()

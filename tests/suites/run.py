@@ -44,7 +44,7 @@ def outcomes(suite, source, kind, where):
 def judge(suite, brokers):
     """One suite on both brokers: a row of the table, and the tests that only Warren fails."""
     fetch.check_needs(suite)
-    if suite.origin == "pypi":
+    if suite.command[0].startswith("{venv}"):
         fetch.python(suite.venv)
     if suite.origin == "npm":
         fetch.node()
