@@ -63,6 +63,10 @@ fn consuming() -> Vec<Row> {
         arguments: [("x-priority", value)].into_iter().collect(),
         ..consume(QUEUE)
     };
+    let failover = basic::Consume {
+        arguments: [("x-cancel-on-ha-failover", "yes")].into_iter().collect(),
+        ..consume(QUEUE)
+    };
     let get = |queue: &'static str| basic::Get { queue, no_ack: false };
     let (first, replies) = ("basic.consume-ok", "amq.rabbitmq.reply-to");
     let awaiting = basic::Consume { no_ack: true, ..consume(replies) };
@@ -81,7 +85,8 @@ fn consuming() -> Vec<Row> {
             .after(named, first),
         row(consume(QUEUE), Channel, 403, "in exclusive use").after(alone.clone(), first),
         row(alone, Channel, 403, "in exclusive use").after(consume(QUEUE), first),
-        row(priority("high".into()), Channel, 406, "x-priority"),
+        row(priority("high".into()), Channel, 406, "expected integer, got longstr"),
+        row(failover, Channel, 406, "{unacceptable_type,longstr}"),
         row(priority(true.into()), Channel, 406, "x-priority"),
         row(consume(replies), Channel, 406, "reply consumer cannot acknowledge"),
         row(awaiting.clone(), Channel, 406, "reply consumer already set").after(awaiting, first),

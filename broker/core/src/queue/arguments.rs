@@ -201,9 +201,10 @@ impl Arguments<'_> {
             let reason = format_args!("\"unsupported queue version '{version}'\"");
             return Err(self.refuse("x-queue-version", reason));
         }
-        for key in
-            ["x-max-in-memory-length", "x-max-in-memory-bytes", "x-quorum-initial-group-size"]
-        {
+        if self.number("x-quorum-initial-group-size")? == Some(0) {
+            return Err(self.refuse("x-quorum-initial-group-size", "{value_zero,0}"));
+        }
+        for key in ["x-max-in-memory-length", "x-max-in-memory-bytes"] {
             self.number(key)?;
         }
         Ok(())

@@ -172,6 +172,7 @@ impl Connection {
         if *queue == *REPLY_TO {
             return self.consume_replies(number, &consume, (consumer, tag), requests);
         }
+        let priority = priority(&consume.arguments, (&queue, &self.vhost))?;
         let subscription = Subscription {
             consumer,
             connection: self.id,
@@ -181,7 +182,7 @@ impl Connection {
                 true => channel.shared_prefetch,
                 false => channel.prefetch_of(channel.prefetch),
             },
-            priority: priority(&consume.arguments)?,
+            priority,
             window: self.settings.window,
         };
         let timeout = timeout(&consume.arguments)?;
@@ -278,17 +279,28 @@ fn refused(requeue: bool) -> Outcome {
 }
 
 /// The consumer's priority, from `x-priority`.
-fn priority(arguments: &FieldTable) -> Result<i32, Fault> {
-    match arguments.get("x-priority") {
-        None => Ok(0),
-        Some(value) => {
-            let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-            number.ok_or_else(|| {
-                let detail = format_args!("invalid arg 'x-priority': {}", shown(value));
-                Fault::channel(ReplyCode::PreconditionFailed, detail)
-            })
-        }
+///
+/// # Errors
+///
+/// What a consumer of `queue` cannot be, in RabbitMQ's words.
+fn priority(arguments: &FieldTable, (queue, vhost): (&str, &str)) -> Result<i32, Fault> {
+    let refused = |name, reason: String| {
+        let detail =
+            format_args!("invalid arg '{name}' for queue '{queue}' in vhost '{vhost}': {reason}");
+        Fault::channel(ReplyCode::PreconditionFailed, detail)
+    };
+    let failover = "x-cancel-on-ha-failover";
+    if let Some(value) = arguments.get(failover).filter(|value| !matches!(value, Value::Bool(_))) {
+        let reason = format!("{{unacceptable_type,{}}}", value.type_name());
+        return Err(refused(failover, reason));
     }
+    let Some(value) = arguments.get("x-priority") else { return Ok(0) };
+    let Some(number) = value.as_i64() else {
+        let reason = format!("\"expected integer, got {}\"", value.type_name());
+        return Err(refused("x-priority", reason));
+    };
+    // Beyond a certain height it makes no difference.
+    Ok(number.clamp(i32::MIN.into(), i32::MAX.into()) as i32)
 }
 
 /// How long the consumer lets itself keep a delivery, in ms, from `x-consumer-timeout`; 0 is for ever.

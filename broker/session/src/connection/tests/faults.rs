@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use super::{Driver, capabilities};
 use crate::settings::Settings;
 
-fn priority(value: i64) -> FieldTable {
+fn priority(value: &str) -> FieldTable {
     [("x-priority", value)].into_iter().collect()
 }
 
@@ -34,7 +34,7 @@ fn methods_that_close() {
         (1, tx::Rollback {}.into(),                        "1: channel.close 406 PRECONDITION_FAILED - channel is not transactional on 90.30"),
         (1, queue::Purge::default().into(),                "1: channel.close 404 NOT_FOUND - no previously declared queue on 50.30"),
         (1, basic::Get::default().into(),                  "1: channel.close 404 NOT_FOUND - no previously declared queue on 60.70"),
-        (1, basic::Consume { queue: "q", arguments: priority(1 << 40), ..Default::default() }.into(), "1: channel.close 406 PRECONDITION_FAILED - invalid arg 'x-priority': long on 60.20"),
+        (1, basic::Consume { queue: "q", arguments: priority("high"), ..Default::default() }.into(), "1: channel.close 406 PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost '/': \"expected integer, got longstr\" on 60.20"),
     ];
     for (number, method, expected) in cases {
         let mut driver = Driver::running();
