@@ -229,3 +229,22 @@ fn the_node_tells_how_it_is() {
     }
     assert_eq!(api.get("/queues/%2F/aliveness-test")["messages"], json!(0));
 }
+
+#[test]
+fn a_connection_that_was_closed_is_not_listed_any_more() {
+    let rig = Rig::start();
+    let Some(api) = Api::of(&rig) else { return };
+    let mut client = rig.client();
+    let open = api.get("/connections");
+    let name = open[0]["name"].as_str().unwrap();
+    let path = format!("/connections/{}", name.replace(' ', "%20").replace('>', "%3E"));
+    let client = std::thread::spawn(move || {
+        let error = format!("{:#}", client.wait_for(1, "nothing").unwrap_err());
+        client.send(0, broker_protocol::method::connection::CloseOk {}).unwrap();
+        (error, client)
+    });
+    api.does("DELETE", &path, &Value::Null, 204);
+    assert_eq!(api.get("/connections"), json!([]));
+    let (error, _client) = client.join().unwrap();
+    assert!(error.contains("320 CONNECTION_FORCED"), "{error}");
+}

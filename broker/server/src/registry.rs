@@ -166,6 +166,11 @@ impl Registry {
         }
     }
 
+    /// Whether a connection has not ended.
+    pub(crate) fn holds(&self, connection: ConnectionId) -> bool {
+        lock(&self.open).profiles.contains_key(&connection)
+    }
+
     /// How many there may be.
     pub(crate) fn most(&self) -> usize {
         self.most

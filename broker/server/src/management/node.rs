@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use broker_api::{Connection, Health, HealthStatus, ObjectTotals, Overview, QueueTotals, WhoAmI};
 use broker_core::access::Tag;
+use broker_core::id::ConnectionId;
 use broker_core::name::Name;
 use broker_core::topology::Routes;
+
+use tokio::time::{sleep, timeout};
 
 use crate::grant;
 use crate::link::Event;
@@ -21,6 +25,9 @@ use crate::management::{json, nodes};
 use crate::metrics::Resources;
 use crate::node::Node;
 use crate::registry::Profile;
+
+/// How long to wait for a client to agree that its connection is closed.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// `GET /api/overview`.
 pub(super) async fn overview(State(node): State<Arc<Node>>) -> Json<Overview> {
@@ -121,7 +128,15 @@ pub(super) async fn close_connection(
     let reason = reason.unwrap_or("Closed via management plugin");
     tracing::info!(connection = name, by = %caller.0.name, reason, "connection closed");
     profile.link.send(Event::Close(reason.into()));
+    // Whoever looks afterwards does not find it, unless its client is slow to agree.
+    let _ = timeout(GOODBYE, gone(&node, profile.link.connection())).await;
     Ok(done())
+}
+
+async fn gone(node: &Node, connection: ConnectionId) {
+    while node.registry.holds(connection) {
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 pub(super) fn named(node: &Node, caller: &Caller, name: &str) -> Result<Arc<Profile>, Failed> {
