@@ -44,7 +44,8 @@ use crate::transactions::Transaction;
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(super) node: Arc<Node>,
-    pub(super) queues: HashMap<QueueId, Slot>,
+    /// Each by itself: a table of them would be twice as large as what is in it whenever it has grown.
+    pub(super) queues: HashMap<QueueId, Box<Slot>>,
     outboxes: Outboxes,
     pub(super) departures: Departures,
     journal: Journal,
@@ -111,7 +112,7 @@ impl Host {
             journal: node.store.journal(),
             progress: Some(node.store.progress()),
             node,
-            queues: HashMap::new(),
+            queues: HashMap::with_capacity(recovered.len()),
             outboxes: Outboxes::default(),
             departures: Departures::default(),
             recording: Vec::new(),
@@ -130,7 +131,7 @@ impl Host {
             paging: Paging::default(),
         };
         for (id, queue) in recovered {
-            host.queues.insert(id, queue.into_slot());
+            host.queues.insert(id, Box::new(queue.into_slot()));
             host.take_up_pages(id);
         }
         host
@@ -170,7 +171,8 @@ impl Host {
             Work::Ask { link, queue, question } => self.ask(&link, queue, question),
             Work::Create { id, settings } => {
                 let nowhere = || Whereabouts::default();
-                self.queues.insert(id, Slot::new(Queue::new(settings), nowhere(), nowhere()));
+                let slot = Slot::new(Queue::new(settings), nowhere(), nowhere());
+                self.queues.insert(id, Box::new(slot));
                 self.account(id);
             }
             Work::Remove(queues) => {

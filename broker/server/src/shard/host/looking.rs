@@ -27,11 +27,14 @@ impl Host {
             Some(queue) => self
                 .queues
                 .get(&queue)
-                .map(|slot| (&queue, slot))
+                .map(|slot| (&queue, &**slot))
                 .into_iter()
                 .flat_map(subscribers)
                 .collect(),
-            None => self.queues.iter().flat_map(subscribers).collect(),
+            None => {
+                let all = self.queues.iter().map(|(queue, slot)| (queue, &**slot));
+                all.flat_map(subscribers).collect()
+            }
         };
         let _ = answer.send(subscribers);
     }

@@ -121,7 +121,9 @@ impl Host {
             return slot.map_or((), |slot| slot.queue.page_failed(page));
         };
         let pages = self.node.store.pager().pages();
-        let Some(Slot { queue, pages: places, .. }) = slot else { return pages.free(at) };
+        let Some(Slot { queue, pages: places, .. }) = slot.map(Box::as_mut) else {
+            return pages.free(at);
+        };
         let left = queue.paged_out(page, &mut self.effects);
         let Some(left) = left else { return pages.free(at) };
         let is_recorded = left.page.is_lasting();
