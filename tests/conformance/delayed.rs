@@ -104,7 +104,7 @@ async fn bindings_count_when_the_time_has_come() {
     }
     let (_connection, channel, exchange, queue) = prepare(&rig).await;
     let late = rig.name("late");
-    send(&channel, &exchange, "k", "message", delayed(300)).await;
+    send(&channel, &exchange, "k", "message", delayed(2_000)).await;
     declare_queue(&channel, &late).await;
     bind(&channel, &late, &exchange, "k").await;
     let nothing = FieldTable::default();
