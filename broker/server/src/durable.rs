@@ -4,7 +4,7 @@
 //!  shard ── Journal ──▶┐                    ┌──▶ Durable position ──▶ shards send their confirms
 //!  shard ── Journal ──▶┼── Log (one thread) ┤
 //!  directory ─ change ▶┘                    └──▶ space low: publishers wait
-//!  shard ── Order ────▶ Pager (one thread) ── Work::PageWritten ──▶ shard
+//!  shard ── Order ────▶ Pager (one thread) ── Report ──▶ shard
 //!
 //!  start:  snapshot ─▶ Recovered ◀─ log     from then on: housekeeping gives old log files up
 //! ```
@@ -21,11 +21,9 @@
 //!   when its page is synced.
 
 pub(crate) mod access_record;
-pub(crate) mod compaction;
 pub(crate) mod contents;
 pub(crate) mod count_record;
 pub(crate) mod fields;
-pub(crate) mod housekeeping;
 pub(crate) mod inventory;
 pub(crate) mod journal;
 pub(crate) mod key_record;
@@ -37,6 +35,7 @@ pub(crate) mod replay;
 pub(crate) mod topology_record;
 pub(crate) mod transaction_record;
 pub(crate) mod undo;
+pub(crate) mod whereabouts;
 
 use std::path::Path;
 use std::process;

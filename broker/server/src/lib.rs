@@ -23,6 +23,7 @@ mod defaults;
 mod directory;
 mod durable;
 mod grant;
+mod housekeeping;
 mod link;
 mod listener;
 mod lock;

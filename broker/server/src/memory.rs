@@ -20,6 +20,9 @@ pub(crate) struct Memory {
 // === impl Memory ===
 
 impl Memory {
+    /// Bytes that a message in a queue costs beside its own, roughly.
+    pub(crate) const MESSAGE_OVERHEAD: u64 = 128;
+
     /// Bytes from which messages go to pages, unless told otherwise or the budget is small.
     pub(crate) const PAGE_WATERMARK: u64 = 32 << 20;
 

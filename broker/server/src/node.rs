@@ -27,8 +27,7 @@ use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::replies::Replies;
-use crate::shard::promises::Landing;
-use crate::shard::work::{Batch, Subscriber, Work};
+use crate::shard::work::{Batch, Landing, Subscriber, Work};
 use crate::tls::Tls;
 use crate::transactions::Transactions;
 
@@ -84,9 +83,6 @@ pub(crate) struct Identity {
 // === impl Node ===
 
 impl Node {
-    /// What a message in a queue costs beside its bytes, roughly.
-    pub(crate) const MESSAGE_OVERHEAD: u64 = 128;
-
     /// Which shard owns a queue.
     pub(crate) fn shard_of(&self, queue: QueueId) -> usize {
         // The remainder is below the number of shards, which is a usize.

@@ -15,11 +15,11 @@ pub(crate) mod deadlines;
 pub(crate) mod departures;
 pub(crate) mod host;
 pub(crate) mod outbox;
+pub(crate) mod paging;
 pub(crate) mod passing;
 pub(crate) mod promises;
 pub(crate) mod slot;
 pub(crate) mod uncertain;
-pub(crate) mod whereabouts;
 pub(crate) mod work;
 
 use std::io;

@@ -1,15 +1,13 @@
 //! The transactions that are under way: from the commit until all shards have recorded their parts.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::link::{Event, Link};
 use crate::lock::lock;
-use crate::mailbox::Sender;
 use crate::random;
-use crate::shard::uncertain::Kept;
-use crate::shard::work::Work;
 
 /// The transactions of a node that have begun and not ended.
 #[derive(Debug)]
@@ -27,17 +25,16 @@ struct Active {
 
 /// One transaction, held by every shard that has a part in it. When the last of them has its part on
 /// disk, and so drops this, the client is told.
-#[derive(Debug)]
 pub(crate) struct Transaction {
     transactions: Arc<Transactions>,
     number: u64,
     link: Link,
     refused: AtomicBool,
-    /// The shards that have a part in it, to be told when all have recorded theirs, and how many have not.
-    shards: Box<[Sender<Work>]>,
+    /// How many parts are not in line for the log, and who is told when all are.
     unrecorded: AtomicUsize,
-    /// What is not to be told before this has ended.
-    kept: Mutex<Vec<Arc<Kept>>>,
+    recorded: Box<dyn Fn() + Send + Sync>,
+    /// What is not to be dropped before this has ended.
+    kept: Mutex<Vec<Box<dyn Send>>>,
 }
 
 // === impl Transactions ===
@@ -48,12 +45,13 @@ impl Transactions {
         Arc::new(Self { base, active: Mutex::default() })
     }
 
-    /// Begins a transaction of the connection that `link` leads to, with a part in each of `shards`.
-    /// `tail`, called meanwhile, says where the log ends; the transaction's records will lie behind it.
+    /// Begins a transaction of the connection that `link` leads to, with so many parts; `recorded` is called
+    /// when all of several are in line for the log. `tail`, called meanwhile, says where the log ends; the
+    /// transaction's records will lie behind it.
     pub(crate) fn begin<T>(
         self: &Arc<Self>,
         link: Link,
-        shards: Vec<Sender<Work>>,
+        (parts, recorded): (usize, impl Fn() + Send + Sync + 'static),
         tail: impl FnOnce() -> T,
     ) -> (Arc<Transaction>, T) {
         let mut active = self.active();
@@ -63,10 +61,12 @@ impl Transactions {
         let tail = tail();
         drop(active);
         let (transactions, refused) = (Arc::clone(self), AtomicBool::new(false));
-        let unrecorded = AtomicUsize::new(shards.len());
-        let (shards, kept) = (shards.into(), Mutex::default());
+        let (unrecorded, kept) = (AtomicUsize::new(parts), Mutex::default());
+        // Who has the only part does not have to be told.
+        let recorded: Box<dyn Fn() + Send + Sync> =
+            if parts > 1 { Box::new(recorded) } else { Box::new(|| ()) };
         let transaction =
-            Transaction { transactions, number, link, refused, shards, unrecorded, kept };
+            Transaction { transactions, number, link, refused, unrecorded, recorded, kept };
         (Arc::new(transaction), tail)
     }
 
@@ -101,10 +101,8 @@ impl Transaction {
 
     /// One more part is in line for the log. With the last of them all shards that have one are told.
     pub(crate) fn part_recorded(&self) {
-        let is_last = self.unrecorded.fetch_sub(1, Ordering::AcqRel) == 1;
-        // Who has the only part does not have to be told.
-        if is_last && self.shards.len() > 1 {
-            self.shards.iter().for_each(|shard| shard.send(Work::Recorded));
+        if self.unrecorded.fetch_sub(1, Ordering::AcqRel) == 1 {
+            (self.recorded)();
         }
     }
 
@@ -113,9 +111,15 @@ impl Transaction {
         self.unrecorded.load(Ordering::Acquire) == 0
     }
 
-    /// Holds on to a promise until the transaction has ended.
-    pub(crate) fn keep_at_end(&self, kept: Arc<Kept>) {
-        lock(&self.kept).push(kept);
+    /// Holds on to something until the transaction has ended.
+    pub(crate) fn keep_until_end(&self, kept: impl Send + 'static) {
+        lock(&self.kept).push(Box::new(kept));
+    }
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction").field("number", &self.number).finish_non_exhaustive()
     }
 }
 
@@ -139,8 +143,8 @@ mod tests {
         let (sender, mut events) = mailbox();
         let link = Link::new(ConnectionId(1), sender);
         let transactions = Transactions::new();
-        let (first, _) = transactions.begin(link.clone(), Vec::new(), || ());
-        let (second, _) = transactions.begin(link.clone(), Vec::new(), || ());
+        let (first, _) = transactions.begin(link.clone(), (1, || ()), || ());
+        let (second, _) = transactions.begin(link.clone(), (1, || ()), || ());
         assert_ne!(first.id(), second.id());
         let part = Arc::clone(&first);
         drop((first, second));

@@ -74,7 +74,9 @@ impl Outgoing {
         let with_part = with_part.filter(|(batch, _)| !batch.is_empty());
         let shards: Vec<_> = with_part.map(|(_, shard)| shard.clone()).collect();
         let (parts, tail) = (shards.len(), || node.store.tail().file());
-        let (transaction, from_file) = node.transactions.begin(link.clone(), shards, tail);
+        let recorded = move || shards.iter().for_each(|shard| shard.send(Work::Recorded));
+        let (transaction, from_file) =
+            node.transactions.begin(link.clone(), (parts, recorded), tail);
         // There are never more parts than shards.
         let part = Part { transaction: transaction.id(), parts: parts as u32, from_file };
         for batch in self.batches.iter_mut().filter(|batch| !batch.is_empty()) {

@@ -20,8 +20,6 @@ use broker_storage::pages::page::PageRef;
 use broker_storage::pages::writer::PageWriter;
 
 use crate::durable::page_record;
-use crate::mailbox::Sender;
-use crate::shard::work::Work;
 
 /// So many pages may be in line before queues should not offer more.
 const ENOUGH: usize = 128;
@@ -45,24 +43,32 @@ pub(crate) struct Pager {
     dead: AtomicU64,
 }
 
-/// A page to be written.
+/// What has become of a page.
 #[derive(Debug)]
+pub(crate) enum Report {
+    /// It is written and safe, and where; none if it cannot be written.
+    Written { queue: QueueId, page: PageNumber, place: Option<PageRef> },
+    /// It was written once more, and is safe there; or why it was not.
+    Moved { queue: QueueId, page: PageNumber, from: PageRef, place: Result<PageRef, Error> },
+}
+
+/// Tells whoever gave an order what has become of the page.
+pub(crate) type Tell = Box<dyn FnOnce(Report) + Send>;
+
+/// A page to be written.
 pub(crate) struct Order {
     pub(crate) queue: QueueId,
     pub(crate) page: PageNumber,
     pub(crate) messages: Vec<Paged>,
-    /// The queue's shard, which is told with [`Work::PageWritten`].
-    pub(crate) owner: Sender<Work>,
+    pub(crate) tell: Tell,
 }
 
 /// A page to be written once more, somewhere else.
-#[derive(Debug)]
 pub(crate) struct Move {
     pub(crate) queue: QueueId,
     pub(crate) page: PageNumber,
     pub(crate) from: PageRef,
-    /// The queue's shard, which is told with [`Work::PageMoved`].
-    pub(crate) owner: Sender<Work>,
+    pub(crate) tell: Tell,
 }
 
 enum Task {
@@ -214,12 +220,12 @@ impl Clerk {
 
     fn tell(&self, done: Done) {
         match done {
-            Done::Written(Order { queue, page, owner, .. }, place) => {
+            Done::Written(Order { queue, page, tell, .. }, place) => {
                 self.in_line.fetch_sub(1, Ordering::Relaxed);
-                owner.send(Work::PageWritten { queue, page, place });
+                tell(Report::Written { queue, page, place });
             }
-            Done::Moved(Move { queue, page, from, owner }, place) => {
-                owner.send(Work::PageMoved { queue, page, from, place });
+            Done::Moved(Move { queue, page, from, tell }, place) => {
+                tell(Report::Moved { queue, page, from, place });
                 // Who sees that no page moves any more finds this in the shard's mailbox.
                 self.moving.fetch_sub(1, Ordering::SeqCst);
             }

@@ -5,7 +5,7 @@ use broker_core::id::MessageId;
 use broker_core::queue::KnownKey;
 use hashbrown::HashSet;
 
-use crate::shard::whereabouts::Whereabouts;
+use crate::durable::whereabouts::Whereabouts;
 
 /// So many keys are not worth looking through.
 const FEW: usize = 4_096;

@@ -25,8 +25,7 @@ use crate::durable::recovered_keys::RecoveredKeys;
 use crate::durable::topology_record;
 use crate::durable::transaction_record::{self, PART, Part, UNDONE};
 use crate::durable::undo::{Gone, Steps, Undo};
-use crate::shard::slot::Slot;
-use crate::shard::whereabouts::Whereabouts;
+use crate::durable::whereabouts::Whereabouts;
 
 /// The state of a node, while it is being found out and when it is.
 #[derive(Debug)]
@@ -58,6 +57,20 @@ pub(crate) struct RecoveredQueue {
     /// nothing is left: a transaction may yet be undone.
     pub(crate) pages: Pages,
     /// Where the pages lie.
+    pub(crate) places: BTreeMap<PageNumber, PageRef>,
+}
+
+/// A queue that was found again, and where it is recorded.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    pub(crate) queue: Queue,
+    /// The log files that its messages are in,
+    pub(crate) whereabouts: Whereabouts,
+    /// and its keys.
+    pub(crate) keys_at: Whereabouts,
+    /// The first log file that says how often messages were handed out, if any does.
+    pub(crate) counts_in: Option<u32>,
+    /// Its pages, which the log or a snapshot may name.
     pub(crate) places: BTreeMap<PageNumber, PageRef>,
 }
 
@@ -344,8 +357,8 @@ impl RecoveredQueue {
         true
     }
 
-    /// The queue on its shard.
-    pub(crate) fn into_slot(self) -> Slot {
+    /// The queue as it goes on.
+    pub(crate) fn restore(self) -> Restored {
         let Mark { last, delivered } = self.mark;
         let mut whereabouts = Whereabouts::default();
         for (id, (_, file)) in &self.messages {
@@ -360,7 +373,8 @@ impl RecoveredQueue {
         let pages = self.pages;
         let remembered = Remembered { last, delivered, messages, pages, keys, handed_out };
         let queue = Queue::restore(self.settings, remembered);
-        Slot::new(queue, whereabouts, keys_at).with_pages(self.places).with_counts(self.counts_in)
+        let (places, counts_in) = (self.places, self.counts_in);
+        Restored { queue, whereabouts, keys_at, counts_in, places }
     }
 }
 

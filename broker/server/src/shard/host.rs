@@ -4,8 +4,10 @@
 //! came of it: one event a connection for deliveries, one for settled publishes.
 
 mod asking;
+mod awaiting;
 mod looking;
 mod paging;
+mod passing;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -25,19 +27,19 @@ use crate::durable::Progress;
 use crate::durable::contents::Inventory;
 use crate::durable::journal::Journal;
 use crate::durable::replay::RecoveredQueue;
+use crate::durable::whereabouts::Whereabouts;
 use crate::link::{Event, Link, Reply, Settled};
 use crate::mailbox::Receiver;
 use crate::node::Node;
 use crate::shard::deadlines::Deadlines;
 use crate::shard::departures::Departures;
-use crate::shard::host::paging::Paging;
 use crate::shard::host::waiting::{news, wait_until};
 use crate::shard::outbox::Outboxes;
-use crate::shard::promises::{Landing, Promise, Promises};
+use crate::shard::paging::Paging;
+use crate::shard::promises::{Promise, Promises};
 use crate::shard::slot::Slot;
 use crate::shard::uncertain::Uncertain;
-use crate::shard::whereabouts::Whereabouts;
-use crate::shard::work::{Batch, Item, Work};
+use crate::shard::work::{Batch, Item, Landing, Work};
 use crate::transactions::Transaction;
 
 /// A shard's queues and what their consumers and publishers wait for.
@@ -131,7 +133,7 @@ impl Host {
             paging: Paging::default(),
         };
         for (id, queue) in recovered {
-            host.queues.insert(id, Box::new(queue.into_slot()));
+            host.queues.insert(id, Box::new(Slot::from(queue.restore())));
             host.take_up_pages(id);
         }
         host
@@ -197,14 +199,11 @@ impl Host {
                 let _ = answer.send(weight);
             }
             Work::PageOut => self.page_out_everywhere(),
-            Work::PageWritten { queue, page, place } => self.page_written(queue, page, place),
+            Work::Page(report) => self.page_reported(report),
             Work::PageRead { queue, page, from, messages } => {
                 self.page_read((queue, page), from, messages);
             }
             Work::Compact { segments, answer } => self.rewrite_pages(&segments, answer),
-            Work::PageMoved { queue, page, from, place } => {
-                self.page_moved((queue, page), from, place);
-            }
             Work::Farewell(link) => {
                 self.paging.forget(&link);
                 self.outboxes.send(&mut self.departures);

@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
-use broker_core::id::{MessageId, QueueId};
 use broker_core::message::Message;
 use broker_core::name::Name;
 
 use crate::node::Node;
-use crate::shard::host::Host;
-use crate::shard::promises::Landing;
+use crate::shard::work::Landing;
 
 /// A message on its way to other queues.
 #[derive(Debug)]
 pub(crate) struct Passed {
-    vhost: Name,
+    pub(super) vhost: Name,
     /// The exchange that held it back, if one did; otherwise it goes where any message would.
-    from: Option<Name>,
-    message: Message,
-    landing: Option<Arc<Landing>>,
+    pub(super) from: Option<Name>,
+    pub(super) message: Message,
+    pub(super) landing: Option<Arc<Landing>>,
 }
 
 // === impl Passed ===
@@ -30,39 +28,5 @@ impl Passed {
             Some(from) => node.release(&vhost, &from, &message, landing.as_ref()),
             None => node.republish(&vhost, &message, landing.as_ref()),
         }
-    }
-}
-
-// === impl Host ===
-
-impl Host {
-    /// Sends a dead message on. Its queue forgets it once the copies are safe.
-    pub(super) fn republish(
-        &mut self,
-        from: QueueId,
-        original: Option<MessageId>,
-        message: Message,
-    ) {
-        self.pass_on(from, original, message, false);
-    }
-
-    /// Sends a delayed message on to its exchange, whose name its queue has; otherwise as a dead one.
-    pub(super) fn release(&mut self, from: QueueId, original: Option<MessageId>, message: Message) {
-        self.pass_on(from, original, message, true);
-    }
-
-    fn pass_on(
-        &mut self,
-        queue: QueueId,
-        original: Option<MessageId>,
-        message: Message,
-        was_delayed: bool,
-    ) {
-        let Some(slot) = self.queues.get(&queue) else { return };
-        let settings = slot.queue.settings();
-        let (vhost, from) = (settings.vhost.clone(), was_delayed.then(|| settings.name.clone()));
-        let owner = &self.node.shards[self.node.shard_of(queue)];
-        let landing = original.map(|id| Landing::new(owner.clone(), queue, id));
-        self.departures.pass_on(&self.node, Passed { vhost, from, message, landing });
     }
 }

@@ -3,13 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use broker_core::id::{MessageId, QueueId};
 use broker_storage::position::Position;
 
 use crate::link::{Event, Link, Reply, Settled};
-use crate::mailbox::Sender;
-use crate::shard::uncertain::Kept;
-use crate::shard::work::Work;
+use crate::shard::work::Landing;
 use crate::transactions::Transaction;
 
 /// Something to be told when what it speaks of survives a crash.
@@ -27,14 +24,9 @@ pub(crate) enum Promise {
     Shared(Arc<Kept>),
 }
 
-/// The copies of a dead message on their way. When the last of them is in line for the log, and so drops
-/// this, the queue it came from may forget the original: what it records lies behind.
+/// A promise that several wait for; kept when the last of them lets go of it.
 #[derive(Debug)]
-pub(crate) struct Landing {
-    owner: Sender<Work>,
-    queue: QueueId,
-    id: MessageId,
-}
+pub(crate) struct Kept(Option<Promise>);
 
 /// Promises in the order in which they can be kept.
 #[derive(Debug, Default)]
@@ -58,18 +50,19 @@ impl Promise {
     }
 }
 
-// === impl Landing ===
+// === impl Kept ===
 
-impl Landing {
-    /// For message `id` of `queue`, which belongs to the shard that `owner` leads to.
-    pub(crate) fn new(owner: Sender<Work>, queue: QueueId, id: MessageId) -> Arc<Self> {
-        Arc::new(Self { owner, queue, id })
+impl Kept {
+    pub(super) fn new(promise: Promise) -> Self {
+        Self(Some(promise))
     }
 }
 
-impl Drop for Landing {
+impl Drop for Kept {
     fn drop(&mut self) {
-        self.owner.send(Work::Landed { queue: self.queue, id: self.id });
+        if let Some(promise) = self.0.take() {
+            promise.keep();
+        }
     }
 }
 
@@ -100,10 +93,11 @@ impl Promises {
 
 #[cfg(test)]
 mod tests {
-    use broker_core::id::ConnectionId;
+    use broker_core::id::{ConnectionId, MessageId, QueueId};
 
     use super::*;
     use crate::mailbox::mailbox;
+    use crate::shard::work::Work;
 
     #[tokio::test]
     async fn promises_wait_for_their_position() {

@@ -11,9 +11,10 @@ use broker_storage::pages::page::PageRef;
 use crate::durable::contents::{Inventory, Mark, Weight};
 use crate::durable::journal::Journal;
 use crate::durable::page_record::SavedPage;
+use crate::durable::replay::Restored;
+use crate::durable::whereabouts::Whereabouts;
 use crate::link::{Event, Link, Settled};
-use crate::node::Node;
-use crate::shard::whereabouts::Whereabouts;
+use crate::memory::Memory;
 
 /// Messages that wait in a queue with consumers above which its publishers are paced.
 const BEHIND: u64 = 4_096;
@@ -87,19 +88,6 @@ impl Slot {
         let (owed, counts_in, pages) = Default::default();
         let (bytes, delivered, swept) = Default::default();
         Self { queue, bytes, delivered, owed, swept, whereabouts, keys_at, counts_in, pages }
-    }
-
-    /// As [`Slot::new`], with a log that says from this file on how often messages were handed out.
-    pub(crate) fn with_counts(mut self, first_file: Option<u32>) -> Self {
-        self.counts_in = first_file;
-        self
-    }
-
-    /// As [`Slot::new`], with pages that the log or a snapshot may name.
-    pub(crate) fn with_pages(mut self, places: BTreeMap<PageNumber, PageRef>) -> Self {
-        let recorded = |(number, at)| (number, Place { at, is_recorded: true });
-        self.pages = places.into_iter().map(recorded).collect();
-        self
     }
 
     /// The pages that the queue should make under this pressure: the largest of which it has several.
@@ -192,7 +180,7 @@ impl Slot {
         }
         let mut census = self.whereabouts.census(file);
         for entered in self.queue.remembered() {
-            let bytes = entered.message.size() as u64 + Node::MESSAGE_OVERHEAD;
+            let bytes = entered.message.size() as u64 + Memory::MESSAGE_OVERHEAD;
             weight.add(bytes, census.as_mut().is_some_and(|census| census.counts(entered.id)));
         }
         let mut census = self.keys_at.census(file);
@@ -205,7 +193,7 @@ impl Slot {
     /// By how many bytes its messages' memory changed since the last call.
     pub(crate) fn take_change(&mut self) -> i64 {
         let Counts { retained_bytes, here, keys, .. } = self.queue.counts();
-        let bytes = retained_bytes + here * Node::MESSAGE_OVERHEAD + keys * BYTES_PER_KEY;
+        let bytes = retained_bytes + here * Memory::MESSAGE_OVERHEAD + keys * BYTES_PER_KEY;
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         bytes - std::mem::replace(&mut self.bytes, bytes)
     }
@@ -256,6 +244,15 @@ impl Slot {
         if let Some(Owed { link, messages, bytes, .. }) = self.owed.pop_front() {
             link.send(Event::Settled(Settled { messages, bytes, outcomes: Vec::new() }));
         }
+    }
+}
+
+impl From<Restored> for Slot {
+    fn from(restored: Restored) -> Self {
+        let Restored { queue, whereabouts, keys_at, counts_in, places } = restored;
+        let recorded = |(number, at)| (number, Place { at, is_recorded: true });
+        let pages = places.into_iter().map(recorded).collect();
+        Self { counts_in, pages, ..Self::new(queue, whereabouts, keys_at) }
     }
 }
 

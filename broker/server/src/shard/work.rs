@@ -14,9 +14,10 @@ use broker_storage::position::Position;
 use tokio::sync::oneshot;
 
 use crate::durable::contents::{Inventory, Weight};
+use crate::durable::pager::Report;
 use crate::durable::transaction_record::Part;
 use crate::link::Link;
-use crate::shard::promises::Landing;
+use crate::mailbox::Sender;
 use crate::transactions::Transaction;
 
 /// One piece of work. Pieces from one sender are done in the order sent.
@@ -37,8 +38,8 @@ pub(crate) enum Work {
     Relocate { file: u32, answer: oneshot::Sender<Inventory> },
     /// Memory is short: let messages leave.
     PageOut,
-    /// A page that a queue asked for is written and safe, and where; none if it cannot be written.
-    PageWritten { queue: QueueId, page: PageNumber, place: Option<PageRef> },
+    /// What has become of a page that was to be written.
+    Page(Report),
     /// What was read from a page, and where.
     PageRead {
         queue: QueueId,
@@ -48,8 +49,6 @@ pub(crate) enum Work {
     },
     /// Have the pages in these segments rewritten; answered once they are in line for it.
     Compact { segments: Arc<BTreeSet<u32>>, answer: oneshot::Sender<()> },
-    /// A page was written once more, and is safe there; or why it was not.
-    PageMoved { queue: QueueId, page: PageNumber, from: PageRef, place: Result<PageRef, Error> },
     /// How many bytes are only recorded in this log file or before, and in the log at all?
     Weigh { file: u32, answer: oneshot::Sender<Weight> },
     /// These queues have left the topology: delete them.
@@ -113,6 +112,15 @@ pub(crate) enum Item {
     Command { queue: QueueId, command: Command },
 }
 
+/// The copies of a dead message on their way. When the last of them is in line for the log, and so drops
+/// this, the queue it came from may forget the original: what it records lies behind.
+#[derive(Debug)]
+pub(crate) struct Landing {
+    owner: Sender<Work>,
+    queue: QueueId,
+    id: MessageId,
+}
+
 // === impl Batch ===
 
 impl Batch {
@@ -155,5 +163,20 @@ impl Item {
             | Self::PublishOnce { queue, .. }
             | Self::Command { queue, .. } => *queue,
         }
+    }
+}
+
+// === impl Landing ===
+
+impl Landing {
+    /// For message `id` of `queue`, which belongs to the shard that `owner` leads to.
+    pub(crate) fn new(owner: Sender<Work>, queue: QueueId, id: MessageId) -> Arc<Self> {
+        Arc::new(Self { owner, queue, id })
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.owner.send(Work::Landed { queue: self.queue, id: self.id });
     }
 }

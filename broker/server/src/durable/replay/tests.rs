@@ -230,7 +230,7 @@ fn keys_stand_or_fall_with_their_transaction() {
     let log = [keyed(1), first, alone(&[1, 2, 3]), second];
     for (kept, expected) in [(4, vec![1, 2, 3]), (3, vec![1]), (1, vec![1])] {
         let (mut recovered, _) = replay(&log[..kept]);
-        let queue = recovered.queues.remove(&QueueId(1)).unwrap().into_slot().queue;
+        let queue = recovered.queues.remove(&QueueId(1)).unwrap().restore().queue;
         let known: Vec<_> = queue.known_keys().map(|key| key.id.0).collect();
         assert_eq!(known, expected, "{kept} records");
         assert_eq!(queue.marks().0.0, if kept == 1 { 1 } else { 3 }, "no number is given again");

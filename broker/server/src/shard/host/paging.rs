@@ -8,14 +8,13 @@ use std::sync::atomic::Ordering;
 
 use broker_core::id::{MessageId, QueueId};
 use broker_core::queue::{Command, PageNumber, Paged};
-use broker_core::time::Timestamp;
 use broker_storage::Error;
 use broker_storage::pages::page::PageRef;
 use tokio::sync::oneshot;
 
-use crate::durable::pager::{self, Move, Order};
-use crate::link::Link;
+use crate::durable::pager::{self, Move, Order, Report, Tell};
 use crate::shard::host::Host;
+use crate::shard::paging::Parked;
 use crate::shard::slot::{Place, Slot};
 use crate::shard::work::{Question, Work};
 
@@ -24,45 +23,6 @@ const AT_ONCE: usize = 8;
 
 /// Milliseconds until the next page is tried when one could not be written.
 const AFTER_FAILURE: u64 = 1_000;
-
-/// What a shard keeps for its queues' pages.
-#[derive(Debug, Default)]
-pub(super) struct Paging {
-    /// Who waits for the first message of a queue, which is being read. One a connection at most.
-    parked: Vec<Parked>,
-    /// Pages of which nothing is left, and that the log or a snapshot may name.
-    done: Vec<PageRef>,
-    /// No page is made before.
-    after: Timestamp,
-}
-
-#[derive(Debug)]
-struct Parked {
-    queue: QueueId,
-    link: Link,
-    no_ack: bool,
-}
-
-// === impl Paging ===
-
-impl Paging {
-    /// Lets `asker` wait for the first message of a queue.
-    pub(super) fn park(&mut self, queue: QueueId, asker: Option<&Link>, no_ack: bool) {
-        if let Some(link) = asker {
-            self.parked.push(Parked { queue, link: link.clone(), no_ack });
-        }
-    }
-
-    /// A connection has ended, and waits for nothing.
-    pub(super) fn forget(&mut self, link: &Link) {
-        self.parked.retain(|parked| parked.link.connection() != link.connection());
-    }
-
-    /// The pages of which nothing is left.
-    pub(super) fn take_done(&mut self) -> Vec<PageRef> {
-        std::mem::take(&mut self.done)
-    }
-}
 
 // === impl Host ===
 
@@ -108,12 +68,28 @@ impl Host {
     }
 
     pub(super) fn write_page(&self, queue: QueueId, page: PageNumber, messages: Vec<Paged>) {
+        let tell = self.teller(queue);
+        self.node.store.pager().write(Order { queue, page, messages, tell });
+    }
+
+    /// Brings news of a queue's page to its shard.
+    fn teller(&self, queue: QueueId) -> Tell {
         let owner = self.node.shards[self.node.shard_of(queue)].clone();
-        self.node.store.pager().write(Order { queue, page, messages, owner });
+        Box::new(move |report| owner.send(Work::Page(report)))
+    }
+
+    /// Something has become of a page.
+    pub(super) fn page_reported(&mut self, report: Report) {
+        match report {
+            Report::Written { queue, page, place } => self.page_written(queue, page, place),
+            Report::Moved { queue, page, from, place } => {
+                self.page_moved((queue, page), from, place);
+            }
+        }
     }
 
     /// A page is safe, or could not be written.
-    pub(super) fn page_written(&mut self, id: QueueId, page: PageNumber, place: Option<PageRef>) {
+    fn page_written(&mut self, id: QueueId, page: PageNumber, place: Option<PageRef>) {
         self.account(id);
         let slot = self.queues.get_mut(&id);
         let Some(at) = place else {
@@ -193,8 +169,8 @@ impl Host {
             let inside =
                 slot.pages.iter().filter(|(_, place)| segments.contains(&place.at.segment));
             for (page, place) in inside {
-                let owner = self.node.shards[self.node.shard_of(*queue)].clone();
-                pager.rewrite(Move { queue: *queue, page: *page, from: place.at, owner });
+                let tell = self.teller(*queue);
+                pager.rewrite(Move { queue: *queue, page: *page, from: place.at, tell });
             }
         }
         // The asker goes only with the node.
@@ -203,7 +179,7 @@ impl Host {
 
     /// A page is safe in another place as well, or is not. The old place goes when the next snapshot
     /// names the new one.
-    pub(super) fn page_moved(
+    fn page_moved(
         &mut self,
         (id, page): (QueueId, PageNumber),
         from: PageRef,

@@ -111,11 +111,11 @@ impl Rig {
     pub(super) fn commit(&self, batches: [Batch; 2]) {
         let with_part = || (0..2).filter(|shard| !batches[*shard].is_empty());
         let shards: Vec<_> = with_part().map(|shard| self.node.shards[shard].clone()).collect();
-        let parts = shards.len() as u32;
-        let tail = || self.node.store.tail().file();
+        let (parts, tail) = (shards.len(), || self.node.store.tail().file());
+        let recorded = move || shards.iter().for_each(|shard| shard.send(Work::Recorded));
         let (transaction, from_file) =
-            self.node.transactions.begin(self.link.clone(), shards, tail);
-        let part = Part { transaction: transaction.id(), parts, from_file };
+            self.node.transactions.begin(self.link.clone(), (parts, recorded), tail);
+        let part = Part { transaction: transaction.id(), parts: parts as u32, from_file };
         for (mut batch, shard) in batches.into_iter().zip(&self.node.shards) {
             if !batch.is_empty() {
                 batch.part = Some((Arc::clone(&transaction), part));
@@ -161,7 +161,7 @@ impl Rig {
     pub(super) fn found(&self, queue: QueueId) -> Queue {
         self.node.store.close();
         let (_, _, mut queues) = server::unstarted(&self.dir, 2);
-        queues.remove(&queue).unwrap().into_slot().queue
+        queues.remove(&queue).unwrap().restore().queue
     }
 
     /// The bodies of what was delivered since the last call.

@@ -5,7 +5,7 @@
 //! bounded amount at a time:
 //!
 //! ```text
-//!  Compact ──▶ shard ── Move ──▶ pager: copies, syncs ── PageMoved ──▶ shard: records the new place
+//!  Compact ──▶ shard ── Move ──▶ pager: copies, syncs ── Report ──▶ shard: records the new place
 //!                                                                      │
 //!         the old segment goes ◀── a snapshot that names the new place ◀┘
 //! ```

@@ -8,6 +8,7 @@
 //! Pages of which nothing is left go when a snapshot is written; it is renewed for their sake when
 //! they take more than the others. What their segments have beside them is [rewritten](Compaction).
 
+mod compaction;
 mod length;
 
 use std::path::Path;
@@ -22,9 +23,9 @@ use broker_storage::position::Position;
 use tokio::sync::oneshot;
 use tokio::time::{self, Instant, MissedTickBehavior};
 
-use crate::durable::compaction::{self, Compaction};
 use crate::durable::contents::{Contents, Inventory, Weight};
-use crate::durable::housekeeping::length::Length;
+use crate::housekeeping::compaction::Compaction;
+use crate::housekeeping::length::Length;
 use crate::mailbox::Sender;
 use crate::node::Node;
 use crate::shard::work::Work;
