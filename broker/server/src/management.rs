@@ -4,10 +4,13 @@
 //! RabbitMQ's management tags. What changes something is answered once it survives a crash. The
 //! contract is the crate `broker-api`.
 
+mod aliveness;
 mod asking;
+mod bindings;
 mod carrier;
 mod channels;
 mod checks;
+mod connections;
 mod declaring;
 mod definitions;
 mod failed;
@@ -15,9 +18,9 @@ mod guard;
 mod json;
 mod limits;
 mod messages;
-mod node;
 mod nodes;
 mod objects;
+mod overview;
 mod parameters;
 mod patience;
 mod payload;
@@ -74,9 +77,9 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener, tls: Option<Ar
         api = api.layer(middleware::from_fn(guard::only_by_loopback_names));
     }
     let router = Router::new()
-        .route("/health/live", get(node::live))
-        .route("/health/ready", get(node::ready))
-        .route("/metrics", get(node::metrics))
+        .route("/health/live", get(overview::live))
+        .route("/health/ready", get(overview::ready))
+        .route("/metrics", get(overview::metrics))
         .nest("/api", api)
         .with_state(node);
     run(listener, tls, router).await;
@@ -84,33 +87,36 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener, tls: Option<Ar
 
 /// Serves the metrics, to anyone.
 pub(crate) async fn serve_metrics(node: Arc<Node>, listener: TcpListener) {
-    let router = Router::new().route("/metrics", get(node::metrics)).with_state(node);
+    let router = Router::new().route("/metrics", get(overview::metrics)).with_state(node);
     run(listener, None, router).await;
 }
 
 /// The node itself and who is connected to it.
 fn node_routes() -> Routes {
     Router::new()
-        .route("/overview", get(node::overview))
-        .route("/whoami", get(node::whoami))
+        .route("/overview", get(overview::overview))
+        .route("/whoami", get(overview::whoami))
         .route("/nodes", get(nodes::nodes))
         .route("/nodes/{name}", get(nodes::node))
         .route("/cluster-name", get(nodes::cluster_name))
         .route("/extensions", get(nodes::extensions))
-        .route("/aliveness-test/{vhost}", get(nodes::aliveness))
-        .route("/healthchecks/node", get(nodes::healthcheck))
-        .route("/healthchecks/node/", get(nodes::healthcheck))
-        .route("/healthchecks/node/{name}", get(nodes::healthcheck_of))
+        .route("/aliveness-test/{vhost}", get(aliveness::aliveness))
+        .route("/healthchecks/node", get(aliveness::healthcheck))
+        .route("/healthchecks/node/", get(aliveness::healthcheck))
+        .route("/healthchecks/node/{name}", get(aliveness::healthcheck_of))
         .route("/channels", get(channels::channels))
         .route("/channels/{name}", get(channels::channel))
         .route("/consumers", get(channels::consumers))
         .route("/consumers/{vhost}", get(channels::consumers_in))
         .route("/vhosts/{vhost}/channels", get(channels::channels_in))
-        .route("/vhosts/{vhost}/connections", get(node::connections_in))
-        .route("/connections", get(node::connections))
-        .route("/connections/username/{user}", get(node::connections_of))
+        .route("/vhosts/{vhost}/connections", get(connections::connections_in))
+        .route("/connections", get(connections::connections))
+        .route("/connections/username/{user}", get(connections::connections_of))
         .route("/connections/{name}/channels", get(channels::channels_on))
-        .route("/connections/{name}", get(node::connection_of).delete(node::close_connection))
+        .route(
+            "/connections/{name}",
+            get(connections::connection_of).delete(connections::close_connection),
+        )
 }
 
 /// Whether all is well.
@@ -129,8 +135,8 @@ fn object_routes() -> Routes {
     let queue = get(objects::queue).put(declaring::declare_queue).delete(declaring::delete_queue);
     let exchange =
         get(objects::exchange).put(declaring::declare_exchange).delete(declaring::delete_exchange);
-    let rules = get(objects::bindings_between).post(declaring::bind);
-    let rule = get(objects::binding).delete(declaring::unbind);
+    let rules = get(bindings::bindings_between).post(declaring::bind);
+    let rule = get(bindings::binding).delete(declaring::unbind);
     Router::new()
         .route("/queues", get(objects::queues))
         .route("/queues/{vhost}", get(objects::queues_of))
@@ -138,14 +144,17 @@ fn object_routes() -> Routes {
         .route("/queues/{vhost}/{name}/contents", delete(declaring::purge))
         .route("/queues/{vhost}/{name}/get", post(messages::get))
         .route("/exchanges/{vhost}/{name}/publish", post(messages::publish))
-        .route("/queues/{vhost}/{name}/bindings", get(objects::bindings_to_queue))
+        .route("/queues/{vhost}/{name}/bindings", get(bindings::bindings_to_queue))
         .route("/exchanges", get(objects::exchanges))
         .route("/exchanges/{vhost}", get(objects::exchanges_of))
         .route("/exchanges/{vhost}/{name}", exchange)
-        .route("/exchanges/{vhost}/{name}/bindings/source", get(objects::bindings_from))
-        .route("/exchanges/{vhost}/{name}/bindings/destination", get(objects::bindings_to_exchange))
-        .route("/bindings", get(objects::bindings))
-        .route("/bindings/{vhost}", get(objects::bindings_of))
+        .route("/exchanges/{vhost}/{name}/bindings/source", get(bindings::bindings_from))
+        .route(
+            "/exchanges/{vhost}/{name}/bindings/destination",
+            get(bindings::bindings_to_exchange),
+        )
+        .route("/bindings", get(bindings::bindings))
+        .route("/bindings/{vhost}", get(bindings::bindings_of))
         .route("/bindings/{vhost}/e/{source}/{kind}/{destination}", rules)
         .route("/bindings/{vhost}/e/{source}/{kind}/{destination}/{key}", rule)
 }

@@ -21,9 +21,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 use crate::link::Event;
+use crate::management::connections::{named, sees};
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
-use crate::management::node::{named, sees};
 use crate::management::payload::Names;
 use crate::management::writing::Answered;
 use crate::node::Node;

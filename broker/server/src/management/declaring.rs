@@ -10,18 +10,16 @@ use broker_core::access::{Resource, Right};
 use broker_core::id::QueueId;
 use broker_core::name::Name;
 use broker_core::queue::Command as QueueCommand;
-use broker_core::topology::{
-    Binding, Command, DeclareExchange, DeclareQueue, Destination, Outcome,
-};
+use broker_core::topology::{Binding, Command, DeclareExchange, DeclareQueue, Outcome};
 use serde::Deserialize;
 
 use crate::durable::topology_record::NOBODY;
 use crate::management::asking::ask;
+use crate::management::bindings::{between, destination, properties_key};
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
 use crate::management::json;
-use crate::management::objects::{between, exchange_name, properties_key};
-use crate::management::payload::{Names, Payload, short};
+use crate::management::payload::{Names, Payload, exchange_name, short};
 use crate::management::writing::{Answered, done, put, settle, write};
 use crate::node::Node;
 
@@ -215,13 +213,4 @@ pub(super) async fn unbind(
     let binding = found.ok_or_else(Failed::not_found)?;
     write(&node, &caller, Command::Unbind(binding, NOBODY)).await?;
     Ok(done())
-}
-
-/// What a path names by `q` or `e` and a name.
-pub(super) fn destination(kind: &str, name: &str) -> Result<Destination, Failed> {
-    match kind {
-        "q" => Ok(Destination::Queue(name.into())),
-        "e" => Ok(Destination::Exchange(exchange_name(name).into())),
-        _ => Err(Failed::not_found()),
-    }
 }

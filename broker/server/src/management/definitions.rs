@@ -4,6 +4,7 @@
 //! it refers to. It is tried out on a copy first, and what would be refused is refused before anything changes.
 
 mod importing;
+mod reading;
 mod rehearsal;
 
 use std::sync::Arc;
@@ -19,9 +20,9 @@ use broker_core::name::Name;
 use broker_core::policy::Rank;
 use broker_core::topology::{Destination, Exchange, QueueRecord, Vhost};
 
+use crate::management::bindings::describe_binding;
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
-use crate::management::objects::describe_binding;
 use crate::management::payload::{Names, Payload};
 use crate::management::writing::{Answered, done};
 use crate::management::{json, parameters, permissions, policies, users};

@@ -116,6 +116,11 @@ impl Caller {
         access.bears(&self.0, Tag::Monitoring) || access.may_enter(&self.0, vhost)
     }
 
+    /// The vhosts that the caller may look at.
+    pub(crate) fn vhosts<'a>(&'a self, routes: &'a Routes) -> impl Iterator<Item = &'a Vhost> {
+        routes.vhosts().filter(|vhost| self.sees(routes, vhost.name()))
+    }
+
     /// The vhost, if it is there and the caller may look at it.
     pub(crate) fn look<'a>(&self, routes: &'a Routes, vhost: &str) -> Result<&'a Vhost, Failed> {
         let found = routes.vhost(vhost).ok_or_else(Failed::not_found)?;

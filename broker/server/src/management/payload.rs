@@ -37,6 +37,11 @@ pub(super) fn short(name: &str) -> Result<Name, Failed> {
     Ok(name.into())
 }
 
+/// The name of an exchange as paths and documents have it.
+pub(super) fn exchange_name(name: &str) -> &str {
+    if name == "amq.default" { "" } else { name }
+}
+
 // === impl Payload ===
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Payload<T> {

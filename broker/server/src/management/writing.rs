@@ -1,9 +1,10 @@
 //! How a request changes something: the change is carried out, and answered once it is durable.
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Json, Response};
 use broker_core::access;
 use broker_core::topology::{Command, Outcome, permits};
+use serde::Serialize;
 
 use crate::directory::Changed;
 use crate::management::failed::Failed;
@@ -57,4 +58,9 @@ pub(crate) fn put(created: bool) -> Response {
 /// The answer to a change that brings nothing back: 204.
 pub(crate) fn done() -> Response {
     StatusCode::NO_CONTENT.into_response()
+}
+
+/// What was asked for, or 404.
+pub(crate) fn found<T: Serialize>(object: Option<T>) -> Answered {
+    object.map(|object| Json(object).into_response()).ok_or_else(Failed::not_found)
 }

@@ -3,23 +3,22 @@
 use std::sync::Arc;
 
 use broker_api::{
-    Binding, Definitions, DestinationType, Parameter, Permission, PermissionChange, Policy,
-    TopicPermission, TopicPermissionChange, User, UserChange, VhostDefinition,
+    Binding, Definitions, Parameter, Permission, PermissionChange, Policy, TopicPermission,
+    TopicPermissionChange, User, UserChange, VhostDefinition,
 };
 use broker_core::policy::Rank;
-use broker_core::topology::{self, Command, Destination};
-use serde_json::Value;
+use broker_core::topology::Command;
 use tokio::task::JoinSet;
 
 use crate::durable::topology_record::NOBODY;
 use crate::management::declaring::{make_exchange, make_queue};
+use crate::management::definitions::reading::{is_ours, operator_policy, to_bind};
 use crate::management::definitions::rehearsal::rehearse;
 use crate::management::failed::Failed;
 use crate::management::guard::Caller;
 use crate::management::parameters::{OPERATOR_POLICY, VHOST_LIMITS};
-use crate::management::payload::short;
 use crate::management::writing::write;
-use crate::management::{json, limits, parameters, permissions, policies, users, vhosts};
+use crate::management::{limits, parameters, permissions, policies, users, vhosts};
 use crate::node::Node;
 
 /// How many things of a kind are made at a time, and so wait for one sync of the log.
@@ -89,36 +88,6 @@ async fn objects(to: &Importer, definitions: Definitions) -> Result<(), Failed> 
     })
     .await?;
     each(to, bindings, Importer::binding).await
-}
-
-/// Whether an exchange is to be made: the others come with their vhost.
-pub(super) fn is_ours(exchange: &str) -> bool {
-    !exchange.is_empty() && !exchange.starts_with("amq.")
-}
-
-/// The operator policy that a parameter stands for.
-pub(super) fn operator_policy(parameter: Parameter) -> Result<Policy, Failed> {
-    let Parameter { vhost, name, mut value, .. } = parameter;
-    if let Value::Object(policy) = &mut value {
-        policy.insert("name".to_owned(), name.into());
-        policy.insert("vhost".to_owned(), vhost.into());
-    }
-    serde_json::from_value(value).map_err(Failed::bad_request)
-}
-
-/// What to tell the topology of a binding.
-pub(super) fn to_bind(binding: Binding) -> Result<topology::Binding, Failed> {
-    let to = binding.destination.into();
-    Ok(topology::Binding {
-        vhost: binding.vhost.into(),
-        source: binding.source.into(),
-        destination: match binding.destination_type {
-            DestinationType::Queue => Destination::Queue(to),
-            DestinationType::Exchange => Destination::Exchange(to),
-        },
-        routing_key: short(&binding.routing_key)?,
-        arguments: json::table(&binding.arguments)?,
-    })
 }
 
 /// Makes things of one kind, many at a time; the first that is refused is the answer.

@@ -15,7 +15,7 @@ use broker_core::topology::{Command, Routes, Topology};
 
 use crate::durable::topology_record::NOBODY;
 use crate::management::declaring::{exchange_to_declare, queue_to_declare};
-use crate::management::definitions::importing::{is_ours, operator_policy, to_bind};
+use crate::management::definitions::reading::{is_ours, operator_policy, to_bind};
 use crate::management::failed::Failed;
 use crate::management::parameters::{OPERATOR_POLICY, VHOST_LIMITS};
 use crate::management::{limits, permissions, policies, users, vhosts};
