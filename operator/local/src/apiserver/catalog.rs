@@ -11,8 +11,8 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) use self::builtin::definitions;
 use self::columns::Column;
-pub(crate) use self::definitions::definitions;
 use crate::apiserver::{
     meta,
     schema::{Rules, Schema},

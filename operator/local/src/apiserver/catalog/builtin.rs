@@ -1,5 +1,7 @@
 //! The built-in kinds: enough for the operator, its charts, and what `dev` runs.
 
+use std::sync::LazyLock;
+
 use k8s_openapi::{
     api::{
         apps::v1 as apps, authorization::v1 as authorization, coordination::v1 as coordination,
@@ -12,7 +14,7 @@ use k8s_openapi::{
     schemars::{JsonSchema, SchemaGenerator},
 };
 
-use crate::apiserver::catalog::{Resource, Scale, definitions};
+use crate::apiserver::catalog::{Resource, Scale, definitions::Definitions};
 
 /// One row of the table.
 struct Row {
@@ -28,11 +30,17 @@ struct Row {
 }
 
 /// Registers the schemas of every kind that is served.
-pub(super) fn register(generator: &mut SchemaGenerator) {
+fn register(generator: &mut SchemaGenerator) {
     rows(generator);
     generator.subschema_for::<DeleteOptions>();
     generator.subschema_for::<policy::Eviction>();
     generator.subschema_for::<core::Binding>();
+}
+
+/// The definitions of every built-in kind and of what they are made of.
+pub(crate) fn definitions() -> &'static Definitions {
+    static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(|| Definitions::generate(register));
+    &DEFINITIONS
 }
 
 /// Every built-in kind.

@@ -5,16 +5,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use k8s_openapi::schemars::generate::SchemaSettings;
+use k8s_openapi::schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::apiserver::{
-    catalog::builtin,
-    schema::{Resolve, Schema},
-};
+use crate::apiserver::schema::{Resolve, Schema};
 
 /// Definitions whose JSON can be anything, or that nest without end.
 const ANYTHING: &[&str] = &[
@@ -86,18 +83,13 @@ pub(crate) struct Definitions {
     parsed: Mutex<HashMap<String, Arc<Schema>>>,
 }
 
-/// The definitions of every built-in kind and of what they are made of.
-pub(crate) fn definitions() -> &'static Definitions {
-    static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(Definitions::generate);
-    &DEFINITIONS
-}
-
 // === impl Definitions ===
 
 impl Definitions {
-    fn generate() -> Self {
+    /// Of what `register` tells the generator, and of what that is made of.
+    pub(super) fn generate(register: impl FnOnce(&mut SchemaGenerator)) -> Self {
         let mut generator = SchemaSettings::draft2020_12().into_generator();
-        builtin::register(&mut generator);
+        register(&mut generator);
         let mut documents: BTreeMap<String, Value> =
             generator.take_definitions(true).into_iter().collect();
         for (name, document) in &mut documents {
