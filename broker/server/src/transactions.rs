@@ -28,13 +28,19 @@ struct Active {
 pub(crate) struct Transaction {
     transactions: Arc<Transactions>,
     number: u64,
-    link: Link,
-    refused: AtomicBool,
+    answer: Arc<Answer>,
     /// How many parts are not in line for the log, and who is told when all are.
     unrecorded: AtomicUsize,
     recorded: Box<dyn Fn() + Send + Sync>,
     /// What is not to be dropped before this has ended.
     kept: Mutex<Vec<Box<dyn Send>>>,
+}
+
+/// What the client is told once nobody holds this: when the transaction has ended, and whatever its
+/// duplicates stand or fall with. It holds no transaction, so two may wait for one another.
+pub(crate) struct Answer {
+    link: Link,
+    refused: AtomicBool,
 }
 
 // === impl Transactions ===
@@ -60,13 +66,13 @@ impl Transactions {
         active.numbers.insert(number);
         let tail = tail();
         drop(active);
-        let (transactions, refused) = (Arc::clone(self), AtomicBool::new(false));
+        let transactions = Arc::clone(self);
+        let answer = Arc::new(Answer { link, refused: AtomicBool::new(false) });
         let (unrecorded, kept) = (AtomicUsize::new(parts), Mutex::default());
         // Who has the only part does not have to be told.
         let recorded: Box<dyn Fn() + Send + Sync> =
             if parts > 1 { Box::new(recorded) } else { Box::new(|| ()) };
-        let transaction =
-            Transaction { transactions, number, link, refused, unrecorded, recorded, kept };
+        let transaction = Transaction { transactions, number, answer, unrecorded, recorded, kept };
         (Arc::new(transaction), tail)
     }
 
@@ -96,7 +102,7 @@ impl Transaction {
 
     /// A queue did not take one of its messages.
     pub(crate) fn refuse(&self) {
-        self.refused.store(true, Ordering::Relaxed);
+        self.answer.refused.store(true, Ordering::Relaxed);
     }
 
     /// One more part is in line for the log. With the last of them all shards that have one are told.
@@ -109,6 +115,11 @@ impl Transaction {
     /// Whether all parts are in line for the log: what is recorded from now on lies behind them.
     pub(crate) fn is_recorded(&self) -> bool {
         self.unrecorded.load(Ordering::Acquire) == 0
+    }
+
+    /// What the client is told; not before this is dropped.
+    pub(crate) fn answer(&self) -> Arc<Answer> {
+        Arc::clone(&self.answer)
     }
 
     /// Holds on to something until the transaction has ended.
@@ -126,6 +137,13 @@ impl fmt::Debug for Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         self.transactions.active().numbers.remove(&self.number);
+    }
+}
+
+// === impl Answer ===
+
+impl Drop for Answer {
+    fn drop(&mut self) {
         let refused = self.refused.load(Ordering::Relaxed);
         self.link.send(Event::Committed { refused });
     }

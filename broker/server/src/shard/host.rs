@@ -250,7 +250,9 @@ impl Host {
             if settled.outcomes.drain(..).any(|(_, accepted)| !accepted) {
                 transaction.refuse();
             }
-            self.promise_after(&awaited, Promise::Committed(transaction));
+            let others = awaited.iter().filter(|other| !Arc::ptr_eq(other, &transaction));
+            others.for_each(|other| other.keep_until_end(transaction.answer()));
+            self.promises.make(Promise::Committed(transaction));
         }
         if let Some(link) = batch.link
             && (settled.messages > 0 || !settled.outcomes.is_empty())

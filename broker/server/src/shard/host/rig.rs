@@ -124,6 +124,29 @@ impl Rig {
         }
     }
 
+    /// Sends shard 0 its part of the first transaction first, and shard 1 that of the second.
+    pub(super) fn commit_crossed(&self, first: [Batch; 2], second: [Batch; 2]) {
+        let begin = || {
+            let shards = self.node.shards.clone();
+            let recorded = move || shards.iter().for_each(|shard| shard.send(Work::Recorded));
+            let tail = || self.node.store.tail().file();
+            let (transaction, from_file) =
+                self.node.transactions.begin(self.link.clone(), (2, recorded), tail);
+            let part = Part { transaction: transaction.id(), parts: 2, from_file };
+            (transaction, part)
+        };
+        let with = |mut batch: Batch, part: &(Arc<_>, Part)| {
+            batch.part = Some((Arc::clone(&part.0), part.1));
+            Work::Batch(batch)
+        };
+        let (one, two) = (begin(), begin());
+        let ([a, b], [c, d]) = (first, second);
+        self.node.shards[0].send(with(a, &one));
+        self.node.shards[0].send(with(c, &two));
+        self.node.shards[1].send(with(d, &two));
+        self.node.shards[1].send(with(b, &one));
+    }
+
     /// Lets a shard do what is in its mailbox now. Returns how many pieces of work that were.
     pub(super) fn turn(&mut self, shard: usize) -> usize {
         let mut batch = poll(&mut self.mailboxes[shard]);

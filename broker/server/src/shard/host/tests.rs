@@ -1,9 +1,14 @@
 //! What a shard lets out, and when.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker_core::dedup::{Fingerprint, Key, WindowId};
 use broker_core::id::{MessageId, QueueId};
 use broker_core::queue::{Command, Effect};
 use broker_core::time::Timestamp;
 use broker_protocol::table::{FieldTable, Value};
+use tokio::time::timeout;
 
 use crate::shard::host::rig::{Rig, persistent};
 use crate::shard::work::{Batch, Work};
@@ -167,4 +172,63 @@ async fn how_often_a_message_was_handed_out_outlives_the_log_file_that_said_so()
         shown.push((message.body().to_vec(), redelivered, count));
     }
     assert_eq!(shown, [(b"a".to_vec(), true, Some(1)), (b"b".to_vec(), true, Some(4))]);
+}
+
+/// A message with this key, for a window of its queue.
+fn keyed(batch: &mut Batch, queue: QueueId, key: u64) {
+    let key =
+        Key { window: WindowId(0), fingerprint: Fingerprint([key, key]), life: 60_000, limit: 100 };
+    let keys: Arc<[Key]> = Arc::from([key]);
+    batch.publish_once(queue, persistent("k", "x"), Some(&keys), None);
+}
+
+fn deduplicating() -> FieldTable {
+    FieldTable::from_iter([("x-message-deduplication", true)])
+}
+
+async fn have_ended(rig: &mut Rig) -> bool {
+    let begun = rig.node.transactions.begun();
+    for _ in 0..100 {
+        timeout(Duration::from_secs(20), rig.node.store.flushed()).await.unwrap();
+        rig.turn(0);
+        rig.turn(1);
+        if rig.node.transactions.have_ended(begun) {
+            return true;
+        }
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_transaction_that_repeats_a_key_of_its_own_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new(dir.path());
+    let queue = rig.declare("unique", 0, deduplicating());
+    let other = rig.declare("other", 0, FieldTable::new());
+    let mut batch = Batch::default();
+    keyed(&mut batch, queue, 1);
+    batch.publish(other, persistent("k", "between"), None);
+    keyed(&mut batch, queue, 1);
+    rig.commit([batch, Batch::default()]);
+    rig.turn(0);
+    assert!(have_ended(&mut rig).await, "nobody is ever told that it is committed");
+}
+
+#[tokio::test]
+async fn transactions_that_repeat_keys_of_one_another_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new(dir.path());
+    let queues = [0, 1].map(|shard| rig.declare(&format!("u{shard}"), shard, deduplicating()));
+    let both = || {
+        queues.map(|queue| {
+            let mut batch = Batch::default();
+            keyed(&mut batch, queue, 1);
+            batch
+        })
+    };
+    // The shards get them in different orders, as from two connections at once.
+    let [first_0, first_1] = both();
+    let [second_0, second_1] = both();
+    rig.commit_crossed([first_0, first_1], [second_0, second_1]);
+    assert!(have_ended(&mut rig).await, "nobody is ever told that they are committed");
 }
