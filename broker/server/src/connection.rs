@@ -39,7 +39,7 @@ use broker_core::name::Name;
 use broker_core::routing::Targets;
 use broker_core::time::Timestamp;
 use broker_protocol::reply::ReplyCode;
-use broker_session::{Connection, Request};
+use broker_session::{Answer, Connection, Request};
 use broker_storage::position::Position;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -85,6 +85,10 @@ struct Task {
     question: Option<Open>,
     /// Nothing is written before the log has what lies before this place: an answer speaks of it.
     held: Option<Position>,
+    /// Changes whose answers are held.
+    ahead: usize,
+    /// One more, whose answer the session waits for: it is far enough ahead of the log.
+    recording: Option<(Position, Answer)>,
     /// Whether the session was answered and has to go on with what was parked.
     answered: bool,
     refused: Refused,
@@ -171,6 +175,8 @@ impl Task {
             inbox: Inbox::default(),
             question: None,
             held: None,
+            ahead: 0,
+            recording: None,
             answered: false,
             refused: Refused::default(),
             permissions: Permissions::default(),

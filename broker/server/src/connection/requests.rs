@@ -17,6 +17,10 @@ use crate::random;
 use crate::replies::Replies;
 use crate::shard::work::Work;
 
+/// Changes of the topology that a connection may be ahead of the log, which bounds what waits for the log
+/// and how long nothing is written to the client.
+const MOST_AHEAD: usize = 64;
+
 // === impl Task ===
 
 impl Task {
@@ -125,15 +129,20 @@ impl Task {
     /// Answers, and holds the answer back until what is recorded at `position` survives a crash. The session
     /// goes on meanwhile, so that a client which declares many things one behind another waits for few syncs.
     fn answer_once(&mut self, position: Position, answer: Answer) {
-        if !self.node.store.is_durable(position) {
-            match &mut self.held {
-                Some(held) => *held = position.max(*held),
-                None => {
-                    self.held = Some(position);
-                    self.await_recorded(position);
-                }
-            }
+        let store = &self.node.store;
+        if store.is_durable(position) {
+            return self.answer(answer);
         }
+        if self.held.is_none() {
+            self.await_recorded(position);
+        }
+        // On a full disk it may take long: what else there is for the client goes on meanwhile.
+        if self.ahead >= MOST_AHEAD || (self.held.is_none() && store.space_low()) {
+            self.recording = Some((position, answer));
+            return;
+        }
+        self.ahead += 1;
+        self.held = self.held.max(Some(position));
         self.answer(answer);
     }
 
@@ -147,11 +156,17 @@ impl Task {
 
     /// What was waited for is on disk; more may have come in between.
     pub(super) fn recorded(&mut self) {
-        match self.held {
-            Some(position) if !self.node.store.is_durable(position) => {
-                self.await_recorded(position);
-            }
-            _ => self.held = None,
+        if let Some(position) = self.held
+            && !self.node.store.is_durable(position)
+        {
+            return self.await_recorded(position);
+        }
+        self.held = None;
+        self.ahead = 0;
+        // Before more is held: who declares without end would never hear anything.
+        self.write();
+        if let Some((position, answer)) = self.recording.take() {
+            self.answer_once(position, answer);
         }
     }
 
