@@ -1,5 +1,7 @@
 //! What comes before what, where clients rely on it: their own suites found these.
 
+use std::time::Duration;
+
 use broker_protocol::{
     Method, Properties, content, encode,
     method::{basic, confirm, connection, exchange, queue},
@@ -137,4 +139,32 @@ fn a_publish_that_is_confirmed_alone_is_confirmed_by_itself() {
         };
         assert_eq!(client.wait(1, ack).unwrap(), (tag, false));
     }
+}
+
+#[test]
+fn who_declares_without_end_hears_of_deliveries() {
+    let rig = Rig::start();
+    let (queue, exchange) = (rig.name("queue"), rig.name("exchange"));
+    let (mut client, mut publisher) = (rig.client(), rig.client());
+    declare(&mut client, &queue);
+    consume(&mut client, &queue, true);
+    let kind = exchange::Declare { exchange: &exchange, kind: "fanout", ..Default::default() };
+    let declared = exchange::Declare { durable: true, no_wait: true, ..kind };
+    let deleted = exchange::Delete { exchange: &exchange, no_wait: true, ..Default::default() };
+    for round in 0..1_000 {
+        for _ in 0..50 {
+            encode::method(&mut client.output, 1, declared.clone());
+            encode::method(&mut client.output, 1, deleted.clone());
+        }
+        client.flush().unwrap();
+        if round == 0 {
+            publish(&mut publisher.output, "", &queue);
+            publisher.flush().unwrap();
+        }
+        if client.is_readable(Duration::ZERO).unwrap() {
+            assert_eq!(methods_until(&mut client, "basic.deliver"), ["basic.deliver"]);
+            return;
+        }
+    }
+    panic!("nothing came while it declared");
 }
