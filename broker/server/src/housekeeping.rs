@@ -161,7 +161,7 @@ async fn checkpoint(node: &Arc<Node>, file: u32, done: &mut Vec<PageRef>) -> boo
     let Some(first) = relocate(node, file).await else { return false };
     done.extend(first.done);
     // What a transaction causes is held until that is in line for the log.
-    if time::timeout(PATIENCE, transactions_ended(node)).await.is_err() {
+    if !transactions_end(node).await {
         return false;
     }
     let Some(inventory) = relocate(node, file).await else { return false };
@@ -169,7 +169,7 @@ async fn checkpoint(node: &Arc<Node>, file: u32, done: &mut Vec<PageRef>) -> boo
     done.extend(lately);
     // A transaction that ends unfinished is undone with what the log has of it and of the messages
     // that it took: the file goes only when none can need it any more, nor a page.
-    if time::timeout(PATIENCE, transactions_ended(node)).await.is_err() {
+    if !transactions_end(node).await {
         return false;
     }
     let (topology, topology_from, next_queue) = node.directory.inventory();
@@ -194,6 +194,17 @@ async fn checkpoint(node: &Arc<Node>, file: u32, done: &mut Vec<PageRef>) -> boo
         }
         Err(_) => false,
     }
+}
+
+/// Whether the transactions that are under way end in time; says so if they do not.
+async fn transactions_end(node: &Node) -> bool {
+    let have_ended = time::timeout(PATIENCE, transactions_ended(node)).await.is_ok();
+    if !have_ended {
+        tracing::warn!(
+            "transactions do not end, no snapshot is written and the log grows meanwhile"
+        );
+    }
+    have_ended
 }
 
 /// Waits until the transactions that are under way now have ended.

@@ -15,7 +15,7 @@ use bytes::Bytes;
 pub(crate) const HANDED_OUT: u8 = 9;
 
 /// Bytes that one takes.
-const EACH: usize = 12;
+pub(crate) const EACH: usize = 12;
 
 /// Adds a record of how often messages of `queue` were handed out.
 pub(crate) fn push_handed_out(batch: &mut Batch, queue: QueueId, messages: &[HandedOut]) {

@@ -9,6 +9,7 @@ use broker_core::time::Timestamp;
 use broker_storage::pages::page::PageRef;
 
 use crate::durable::contents::{Inventory, Mark, Weight};
+use crate::durable::count_record;
 use crate::durable::journal::Journal;
 use crate::durable::page_record::SavedPage;
 use crate::durable::replay::Restored;
@@ -187,6 +188,8 @@ impl Slot {
         for key in self.queue.known_keys() {
             weight.add(BYTES_PER_KEY, census.as_mut().is_some_and(|census| census.counts(key.id)));
         }
+        let counts = count_record::EACH * self.queue.handed_out().count();
+        weight.add(counts as u64, self.counts_in.is_some_and(|first| first <= file));
         weight
     }
 

@@ -110,6 +110,10 @@ impl Place {
 
     /// Ready when another needs the place.
     pub(super) fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // It may not be asked again once it has answered.
+        if self.leave.is_terminated() {
+            return Poll::Ready(());
+        }
         Pin::new(&mut self.leave).poll(cx).map(|_| ())
     }
 }
