@@ -7,6 +7,9 @@ use crate::error::DecodeError;
 use crate::table::{self, FieldTable};
 use crate::wire::{Field, Reader, Writer};
 
+/// Delivery mode of a message that need not survive a restart.
+pub const TRANSIENT: u8 = 1;
+
 /// Delivery mode of a message that is to survive a restart.
 pub const PERSISTENT: u8 = 2;
 
@@ -197,10 +200,16 @@ impl<'a> RawProperties<'a> {
         Some(reader)
     }
 
+    /// The delivery mode, if the publisher gave one; nobody says that it is one that AMQP knows.
+    #[inline]
+    pub fn delivery_mode(&self) -> Option<u8> {
+        self.seek(3)?.u8().ok()
+    }
+
     /// Whether the message is to survive a restart.
     #[inline]
     pub fn is_persistent(&self) -> bool {
-        self.seek(3).and_then(|mut at| at.u8().ok()) == Some(PERSISTENT)
+        self.delivery_mode() == Some(PERSISTENT)
     }
 
     /// The priority, if the publisher gave one.

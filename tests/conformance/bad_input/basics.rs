@@ -30,7 +30,18 @@ fn publishing() -> Vec<Row> {
         let headers: FieldTable = [(name, value)].into_iter().collect();
         Properties { headers: Some(headers), ..Default::default() }
     };
-    vec![
+    let mode = |mode, text| {
+        let properties = Properties { delivery_mode: Some(mode), ..Default::default() };
+        row(to_queue.clone(), Channel, 406, text).with(properties)
+    };
+    let mut rows = vec![
+        mode(0, "PRECONDITION_FAILED - invalid message: {delivery_mode_unknown,0}"),
+        mode(3, "PRECONDITION_FAILED - invalid message: {delivery_mode_unknown,3}"),
+        mode(255, "PRECONDITION_FAILED - invalid message: {delivery_mode_unknown,255}")
+            .after(confirm::Select { no_wait: false }, "confirm.select-ok"),
+        mode(3, "delivery_mode_unknown").after(tx::Select {}, "tx.select-ok"),
+    ];
+    rows.extend([
         row(to(NOTHING), Channel, 404, "NOT_FOUND - no exchange 'bad-input-nothing' in vhost '/'"),
         row(to(NOTHING), Channel, 404, "NOT_FOUND")
             .after(confirm::Select { no_wait: false }, "confirm.select-ok"),
@@ -50,9 +61,10 @@ fn publishing() -> Vec<Row> {
             .with(expiring("99999999999999")),
         row(to_queue.clone(), Channel, 406, "CC").with(headers("CC", "a".into())),
         row(to_queue.clone(), Channel, 406, "BCC").with(headers("BCC", 7.into())),
-        row(to_queue, Channel, 406, "fast reply consumer does not exist")
+        row(to_queue.clone(), Channel, 406, "fast reply consumer does not exist")
             .with(Properties { reply_to: Some("amq.rabbitmq.reply-to"), ..Default::default() }),
-    ]
+    ]);
+    rows
 }
 
 fn consuming() -> Vec<Row> {

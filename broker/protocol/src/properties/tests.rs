@@ -44,6 +44,7 @@ proptest! {
         let all = Properties::sample(&mut stock.source());
         let bytes = bytes_of(&all);
         let raw = RawProperties::decode(&bytes).expect("well formed");
+        prop_assert_eq!(raw.delivery_mode(), all.delivery_mode);
         prop_assert_eq!(raw.is_persistent(), all.delivery_mode == Some(PERSISTENT));
         prop_assert_eq!(raw.priority(), all.priority);
         prop_assert_eq!(raw.expiration(), all.expiration);

@@ -1,6 +1,6 @@
 //! Message properties as JSON, under the names that RabbitMQ's API gives them.
 
-use broker_protocol::properties::Properties;
+use broker_protocol::properties::{PERSISTENT, Properties, TRANSIENT};
 use serde_json::{Map, Value as Json};
 
 use crate::management::failed::Failed;
@@ -51,7 +51,11 @@ pub(super) fn read(given: &Map<String, Json>) -> Result<Properties<'_>, Failed> 
             "app_id" => &mut properties.app_id,
             "cluster_id" => &mut properties.cluster_id,
             "delivery_mode" => {
-                properties.delivery_mode = Some(octet(name, value)?);
+                let mode = octet(name, value)?;
+                if ![TRANSIENT, PERSISTENT].contains(&mode) {
+                    return Err(wrong(name, value));
+                }
+                properties.delivery_mode = Some(mode);
                 continue;
             }
             "priority" => {
@@ -100,6 +104,7 @@ mod tests {
         assert_eq!(show(&read(given).unwrap()), *given);
         for wrong in [
             json!({"delivery_mode": "2"}),
+            json!({"delivery_mode": 3}),
             json!({"priority": 256}),
             json!({"headers": []}),
             json!({"message_id": "x".repeat(256)}),

@@ -6,7 +6,7 @@ use broker_core::message::Message;
 use broker_protocol::content::ContentHeader;
 use broker_protocol::frame::{Frame, FrameKind, HEAD};
 use broker_protocol::method::basic;
-use broker_protocol::properties::RawProperties;
+use broker_protocol::properties::{PERSISTENT, RawProperties, TRANSIENT};
 use broker_protocol::reply::ReplyCode;
 use bytes::Bytes;
 
@@ -57,6 +57,9 @@ impl Connection {
             return None;
         }
         if found.properties.user_id().is_some_and(|claimed| !self.may_claim(claimed)) {
+            return None;
+        }
+        if odd_mode(found.properties).is_some() {
             return None;
         }
         // The end octet of the last frame is the byte after the body, or after the header without one.
@@ -129,24 +132,29 @@ impl Connection {
         let mandatory = content.mandatory;
         self.unfinished -= content.len() as u64;
         channel.content = None;
-        self.check_user(&message)?;
+        self.check_properties(&message)?;
         let message = self.addressed(number, message)?;
         self.publish(number, mandatory, message, requests);
         Ok(())
     }
 
-    /// The `user-id` property, if there is one, must tell the truth, except an impersonator's.
-    fn check_user(&self, message: &Message) -> Result<(), Fault> {
-        let header = ContentHeader::trusted(message.header())?;
-        match header.properties.user_id() {
-            Some(claimed) if !self.may_claim(claimed) => Err(Fault::channel(
+    /// The `user-id` property, if there is one, must tell the truth, except an impersonator's; and a
+    /// delivery mode must be one that AMQP knows.
+    fn check_properties(&self, message: &Message) -> Result<(), Fault> {
+        let properties = ContentHeader::trusted(message.header())?.properties;
+        if let Some(claimed) = properties.user_id().filter(|claimed| !self.may_claim(claimed)) {
+            let detail = format_args!(
+                "user_id property set to '{claimed}' but authenticated user was '{}'",
+                self.user
+            );
+            return Err(Fault::channel(ReplyCode::PreconditionFailed, detail));
+        }
+        match odd_mode(properties) {
+            None => Ok(()),
+            Some(mode) => Err(Fault::channel(
                 ReplyCode::PreconditionFailed,
-                format_args!(
-                    "user_id property set to '{claimed}' but authenticated user was '{}'",
-                    self.user
-                ),
+                format_args!("invalid message: {{delivery_mode_unknown,{mode}}}"),
             )),
-            _ => Ok(()),
         }
     }
 
@@ -186,6 +194,12 @@ impl Connection {
         }
         requests.push(Request::Publish(Publish { id, mandatory, confirm, message }));
     }
+}
+
+/// The delivery mode, if it is neither of the two there are.
+#[inline]
+fn odd_mode(properties: RawProperties<'_>) -> Option<u8> {
+    properties.delivery_mode().filter(|mode| ![TRANSIENT, PERSISTENT].contains(mode))
 }
 
 // === impl Contiguous ===
