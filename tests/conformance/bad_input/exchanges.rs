@@ -38,6 +38,7 @@ fn declarations() -> Vec<Row> {
             503,
             "COMMAND_INVALID - unknown exchange type 'odd'",
         ),
+        row(declare(NOTHING, ""), Connection, 503, "COMMAND_INVALID - invalid exchange type ''"),
         row(
             declare("amq.mine", "direct"),
             Channel,

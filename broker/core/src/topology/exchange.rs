@@ -75,7 +75,9 @@ impl Topology {
     pub(super) fn declare_exchange(&mut self, wanted: DeclareExchange) -> Result<Outcome, Refusal> {
         let kind = ExchangeKind::from_name(&wanted.kind);
         if !wanted.passive && kind.is_none() {
-            let detail = format_args!("unknown exchange type '{}'", wanted.kind);
+            // So RabbitMQ says of a word that means something to it, though not a type.
+            let what = if wanted.kind.is_empty() { "invalid" } else { "unknown" };
+            let detail = format_args!("{what} exchange type '{}'", wanted.kind);
             return Err(Refusal::new(ReplyCode::CommandInvalid, detail));
         }
         not_default(&wanted.name)?;
