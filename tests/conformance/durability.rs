@@ -149,6 +149,7 @@ async fn a_message_that_comes_back_too_often_dies_whenever_the_broker_is_killed(
     let (mut connection, mut channel, other, exchange) = prepare(&rig).await;
     let (queue, dead) = (rig.name("limited"), rig.name("dead"));
     let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
     arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(4));
     arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
     let key = AMQPValue::LongString(dead.as_str().into());

@@ -55,7 +55,7 @@ use hashbrown::HashMap;
 use crate::dedup::Key;
 use crate::id::{ConsumerId, MessageId};
 use crate::message::Message;
-pub(crate) use crate::queue::arguments::{COMPARED, DEAD_LETTER_EXCHANGE, KIND};
+pub(crate) use crate::queue::arguments::{COMPARED, DEAD_LETTER_EXCHANGE, KIND, check_belonging};
 pub use crate::queue::changes::{Changes, Entered, Purged, Remembered};
 pub use crate::queue::command::{Command, Once, Subscription};
 use crate::queue::consumers::Consumers;

@@ -108,7 +108,7 @@ impl Topology {
     ///
     /// Only what lasts is recorded, so here an auto-delete exchange may lose its last binding though
     /// it had others then. It stays: had it gone, its deletion would have been recorded too. And a queue
-    /// that was declared stays declared, whatever limit was set since.
+    /// that was declared stays declared, whatever limit was set since, and whatever arguments are refused since.
     ///
     /// # Errors
     ///

@@ -138,7 +138,7 @@ pub struct QueueSpec {
     #[schemars(range(min = 1, max = 255))]
     pub max_priority: Option<i32>,
 
-    /// How often a message may be delivered before it is dead-lettered; unlimited when left out.
+    /// How often a message may be delivered before it is dead-lettered, which quorum queues count; unlimited when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub delivery_limit: Option<i64>,

@@ -2,7 +2,7 @@
 
 use broker_protocol::{
     FieldTable, Properties, Value,
-    method::{basic, confirm, tx},
+    method::{basic, confirm, queue, tx},
 };
 
 use super::{
@@ -18,6 +18,7 @@ const NONE_YET: &str = "NOT_FOUND - no previously declared queue";
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = publishing();
     rows.extend(consuming());
+    rows.extend(asking_too_much());
     rows.extend(settling());
     rows
 }
@@ -105,6 +106,50 @@ fn consuming() -> Vec<Row> {
         row(get(NOTHING), Channel, 404, NO_QUEUE),
         row(get(LOCKED), Channel, 405, NOT_OURS),
         row(get(""), Channel, 404, NONE_YET),
+    ]
+}
+
+/// What a consumer may ask of another type of queue.
+fn asking_too_much() -> Vec<Row> {
+    let consume = |queue: &'static str, name: &str, value: Value| basic::Consume {
+        queue,
+        arguments: [(name, value)].into_iter().collect(),
+        ..Default::default()
+    };
+    // It expires, as it is nobody's to delete.
+    let arguments: [(&str, Value); 2] =
+        [("x-queue-type", "quorum".into()), ("x-expires", 60_000.into())];
+    let quorum = queue::Declare {
+        queue: "bad-input-quorum",
+        durable: true,
+        arguments: arguments.into_iter().collect(),
+        ..Default::default()
+    };
+    let of_quorum = |name: &str, value: Value, text| {
+        let consume = consume("bad-input-quorum", name, value);
+        row(consume, Channel, 406, text).after(quorum.clone(), "queue.declare-ok")
+    };
+    vec![
+        row(
+            consume(QUEUE, "x-stream-offset", "first".into()),
+            Channel,
+            406,
+            "PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue 'bad-input-queue' in \
+             vhost '/' of queue type rabbit_classic_queue",
+        ),
+        row(
+            consume(QUEUE, "x-stream-offset", Value::Void),
+            Channel,
+            406,
+            "'x-stream-offset' for queue 'bad-input-queue'",
+        ),
+        of_quorum("x-stream-offset", 5.into(), "of queue type rabbit_quorum_queue"),
+        of_quorum(
+            "x-cancel-on-ha-failover",
+            true.into(),
+            "PRECONDITION_FAILED - invalid arg 'x-cancel-on-ha-failover' for queue \
+             'bad-input-quorum' in vhost '/' of queue type rabbit_quorum_queue",
+        ),
     ]
 }
 

@@ -44,13 +44,22 @@ fn of_queues_and_consumers() -> Vec<Row> {
         let queue = queue::Declare { queue: NOTHING, arguments, ..Default::default() };
         row(queue, Channel, 406, name)
     };
+    let limit = |value: Value| {
+        let mut arguments = table("x-queue-type", "quorum");
+        arguments.insert("x-delivery-limit", value);
+        let (queue, durable) = (NOTHING, true);
+        let queue = queue::Declare { queue, durable, arguments, ..Default::default() };
+        row(queue, Channel, 406, "invalid arg 'x-delivery-limit'")
+    };
+    let limits: [Value; 3] = ["often".into(), (-2).into(), true.into()];
     let consume = |value: Value| {
         let arguments = table("x-consumer-timeout", value);
         let consume = basic::Consume { queue: QUEUE, arguments, ..Default::default() };
         row(consume, Channel, 406, "invalid arg 'x-consumer-timeout'")
     };
     let values: [Value; 4] = ["soon".into(), (-1).into(), true.into(), 0.5_f64.into()];
-    cases.map(declare).into_iter().chain(values.map(consume)).collect()
+    let declarations = cases.map(declare).into_iter().chain(limits.map(limit));
+    declarations.chain(values.map(consume)).collect()
 }
 
 fn of_exchanges() -> Vec<Row> {

@@ -3,11 +3,15 @@
 //! A known argument with a wrong type or value is refused by name, in RabbitMQ's notation.
 //! Unknown ones are carried and ignored.
 
+mod belonging;
+
 use broker_protocol::table::{FieldTable, Value};
 
+pub(crate) use self::belonging::check_belonging;
 use crate::arguments::{self, invalid, unacceptable};
 use crate::dedup::Rule;
 use crate::message::ttl::LONGEST_LIFE;
+use crate::name::Name;
 use crate::queue::settings::{DeadLetterTo, Kind, Overflow, Settings};
 use crate::refusal::Refusal;
 
@@ -66,8 +70,7 @@ impl Settings {
         self.overflow = arguments.overflow()?;
         self.single_active = arguments.truth("x-single-active-consumer")?;
         self.kind = arguments.kind()?;
-        let limit = arguments.number("x-delivery-limit")?;
-        self.delivery_limit = limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
+        self.delivery_limit = arguments.delivery_limit()?;
         self.consumer_timeout = arguments.consumer_timeout()?;
         self.dedup = Rule::from_arguments(table, &arguments.entity)?;
         arguments.check_the_rest()?;
@@ -143,6 +146,16 @@ impl Arguments<'_> {
         Ok(self.time("x-consumer-timeout")?.filter(|timeout| *timeout > 0))
     }
 
+    fn delivery_limit(&self) -> Result<Option<u32>, Refusal> {
+        let name = "x-delivery-limit";
+        // So it is turned off where RabbitMQ has one by default.
+        if self.table.get(name).and_then(Value::as_i64) == Some(-1) {
+            return Ok(None);
+        }
+        let limit = self.number(name)?;
+        Ok(limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)))
+    }
+
     fn max_priority(&self) -> Result<u8, Refusal> {
         let highest = self.number("x-max-priority")?.unwrap_or(0);
         u8::try_from(highest).map_err(|_| {
@@ -170,9 +183,8 @@ impl Arguments<'_> {
     }
 
     fn dead_letter(&self) -> Result<Option<DeadLetterTo>, Refusal> {
-        let name = |key| arguments::name(self.table, key, &self.entity);
-        let exchange = name(DEAD_LETTER_EXCHANGE)?;
-        let routing_key = name("x-dead-letter-routing-key")?;
+        let exchange = arguments::name(self.table, DEAD_LETTER_EXCHANGE, &self.entity)?;
+        let routing_key = self.text("x-dead-letter-routing-key")?.map(Name::new);
         match exchange {
             Some(exchange) => Ok(Some(DeadLetterTo { exchange, routing_key })),
             None if routing_key.is_some() => {

@@ -10,7 +10,7 @@ use crate::dedup;
 use crate::id::{ConnectionId, QueueId};
 use crate::name::Name;
 use crate::policy::{Governed, Policies};
-use crate::queue::{COMPARED, KIND, Kind, Settings};
+use crate::queue::{COMPARED, KIND, Kind, Settings, check_belonging};
 use crate::refusal::Refusal;
 use crate::topology::command::{DeclareQueue, Outcome};
 use crate::topology::{Topology, Vhost};
@@ -92,10 +92,11 @@ impl DeclareQueue {
 // === impl Topology ===
 
 impl Topology {
+    /// Declares a queue: a `new` one has to keep rules that one which was declared in the past need not.
     pub(super) fn declare_queue(
         &mut self,
         wanted: DeclareQueue,
-        limited: bool,
+        new: bool,
     ) -> Result<Outcome, Refusal> {
         let vhost = self.vhost_mut(&wanted.vhost)?;
         if wanted.passive {
@@ -109,8 +110,10 @@ impl Topology {
             assert_equivalent(current, &wanted, owner)?;
             return Ok(found(current));
         }
-        if limited {
+        if new {
             check_limit(vhost, &name)?;
+            let entity = format!("queue '{name}' in vhost '{}'", wanted.vhost);
+            check_belonging(&wanted.arguments, &entity)?;
         }
         let declared = settings(&wanted, &name)?;
         let governed = vhost.policies().of_queue(&name, declared.kind);

@@ -3,9 +3,10 @@
 use broker_core::access::Right;
 use broker_core::id::{ConsumerId, QueueId};
 use broker_core::name::Name;
-use broker_core::queue::Command;
+use broker_core::queue::{Command, Settings};
 use broker_core::refusal::Refusal;
 use broker_protocol::reply::ReplyCode;
+use broker_protocol::table::FieldTable;
 use broker_session::Answer;
 use broker_storage::position::Position;
 
@@ -51,11 +52,22 @@ impl Task {
     /// Asks the queue `name`, if this connection may use it.
     pub(super) fn ask(&mut self, name: &Name, question: Question, command: Command) {
         let permitted = self.check_queue(question.right(), name);
-        match permitted.and_then(|()| self.usable_queue(name)) {
+        match permitted.and_then(|()| self.usable_queue(name, |_| Ok(()))) {
             Ok(queue) => self.send_question(name.clone(), queue, question, Asked::Command(command)),
             Err(refusal) if question == Question::Delete && refusal.code == ReplyCode::NotFound => {
                 self.answer(Answer::Removed { messages: 0 });
             }
+            Err(refusal) => self.answer(Answer::Refused(refusal)),
+        }
+    }
+
+    /// Asks a queue to take a consumer, if it is of a type that knows what is asked of it.
+    pub(super) fn ask_to_consume(&mut self, name: &Name, arguments: &FieldTable, command: Command) {
+        let question = Question::Consume;
+        let permitted = self.check_queue(question.right(), name);
+        let knows = |settings: &Settings| settings.check_consumer(arguments);
+        match permitted.and_then(|()| self.usable_queue(name, knows)) {
+            Ok(queue) => self.send_question(name.clone(), queue, question, Asked::Command(command)),
             Err(refusal) => self.answer(Answer::Refused(refusal)),
         }
     }
@@ -71,13 +83,19 @@ impl Task {
         self.send_question(Name::new(""), queue, Question::Cancel, command);
     }
 
-    fn usable_queue(&self, name: &Name) -> Result<QueueId, Refusal> {
+    fn usable_queue(
+        &self,
+        name: &Name,
+        check: impl FnOnce(&Settings) -> Result<(), Refusal>,
+    ) -> Result<QueueId, Refusal> {
         let routes = self.node.directory.routes();
         let vhost = routes.vhost(&self.vhost).ok_or_else(|| {
             let detail = format_args!("vhost {} not found", self.vhost);
             Refusal::new(ReplyCode::NotAllowed, detail)
         })?;
-        vhost.usable_queue(name, self.session.id()).map(|queue| queue.id)
+        let queue = vhost.usable_queue(name, self.session.id())?;
+        check(&queue.settings)?;
+        Ok(queue.id)
     }
 
     fn send_question(&mut self, name: Name, queue: QueueId, question: Question, asked: Asked) {

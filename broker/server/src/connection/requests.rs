@@ -108,9 +108,9 @@ impl Task {
             Request::Get { queue, no_ack } => {
                 self.ask(&queue, Question::Get, QueueCommand::Get { no_ack });
             }
-            Request::Consume { queue, subscription, arguments: _ } => {
+            Request::Consume { queue, subscription, arguments } => {
                 let command = QueueCommand::Subscribe(*subscription);
-                self.ask(&queue, Question::Consume, command);
+                self.ask_to_consume(&queue, &arguments, command);
             }
             Request::Cancel { queue, consumer } => self.ask_to_cancel(queue, consumer),
             Request::AwaitReplies(requester) => self.await_replies(requester),

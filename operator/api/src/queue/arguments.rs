@@ -12,6 +12,9 @@ use crate::queue::QueueSpec;
 impl QueueSpec {
     /// Every declare argument: the raw ones and those the typed fields stand for.
     ///
+    /// Only quorum queues have a delivery limit, so a queue with one is a quorum queue unless it names
+    /// another type, which the broker refuses by name.
+    ///
     /// Durations are in milliseconds and sizes in bytes, as RabbitMQ has them. A duration or size
     /// too large for an AMQP integer is capped at `i64::MAX`, which the broker judges.
     pub fn declare_arguments(&self) -> BTreeMap<String, Value> {
@@ -39,6 +42,9 @@ impl QueueSpec {
             ("x-single-active-consumer", self.single_active_consumer.map(Value::from)),
         ];
         let mut arguments = self.arguments.clone();
+        if self.delivery_limit.is_some() {
+            arguments.entry("x-queue-type".to_owned()).or_insert_with(|| "quorum".into());
+        }
         arguments
             .extend(typed.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         arguments
@@ -87,7 +93,7 @@ mod tests {
             "maxPriority": 9,
             "deliveryLimit": 5,
             "singleActiveConsumer": true,
-            "arguments": { "x-queue-mode": "lazy" },
+            "arguments": { "x-queue-mode": "lazy", "x-queue-type": "classic" },
         }))
         .expect("a valid spec");
 
@@ -105,7 +111,22 @@ mod tests {
                 "x-delivery-limit": 5,
                 "x-single-active-consumer": true,
                 "x-queue-mode": "lazy",
+                "x-queue-type": "classic",
             })
+        );
+    }
+
+    #[test]
+    fn a_queue_with_a_delivery_limit_is_of_the_type_that_has_one() {
+        let spec: QueueSpec = serde_json::from_value(json!({
+            "clusterRef": { "name": "orders" },
+            "deliveryLimit": 5,
+        }))
+        .expect("a valid spec");
+
+        assert_eq!(
+            serde_json::to_value(spec.declare_arguments()).expect("JSON"),
+            json!({ "x-delivery-limit": 5, "x-queue-type": "quorum" })
         );
     }
 

@@ -63,6 +63,7 @@ fn known_arguments_with_wrong_values_are_refused_by_name() {
         ("x-max-length-bytes",        Value::Bool(true),  "\"expected integer, got bool\""),
         ("x-overflow",                text(),             "invalid_overflow"),
         ("x-overflow",                Value::I32(1),      "{unacceptable_type,signedint}"),
+        ("x-dead-letter-routing-key", Value::I32(1),      "{unacceptable_type,signedint}"),
         ("x-dead-letter-routing-key", text(),             "routing_key_but_no_dlx_defined"),
         ("x-dead-letter-strategy",    text(),             "invalid_dlx_strategy"),
         ("x-max-priority",            Value::I32(256),    "{max_value_exceeded,256}"),
@@ -70,7 +71,7 @@ fn known_arguments_with_wrong_values_are_refused_by_name() {
         ("x-single-active-consumer",  text(),             "{unacceptable_type,longstr}"),
         ("x-queue-type",              text(),             "\"unsupported queue type '1'\""),
         ("x-queue-mode",              text(),             "\"unsupported queue mode '1'\""),
-        ("x-delivery-limit",          Value::I32(-1),     "{value_negative,-1}"),
+        ("x-delivery-limit",          Value::I32(-2),     "{value_negative,-2}"),
         ("x-queue-version",           Value::I32(3),      "\"unsupported queue version '3'\""),
         ("x-quorum-initial-group-size", text(),           "\"expected integer, got longstr\""),
     ];
@@ -83,4 +84,34 @@ fn known_arguments_with_wrong_values_are_refused_by_name() {
     let expected = "PRECONDITION_FAILED - invalid type 'signedint' for arg 'x-dead-letter-exchange' \
         in queue 'q' in vhost '/'";
     assert_eq!(parse(&[("x-dead-letter-exchange", Value::I32(1))]), Err(expected.to_owned()));
+}
+
+#[test]
+fn a_delivery_limit_of_minus_one_is_none() {
+    let quorum = ("x-queue-type", Value::from("quorum"));
+    let settings = parse(&[quorum, ("x-delivery-limit", (-1).into())]).unwrap();
+    assert_eq!(settings.delivery_limit, None);
+}
+
+#[test]
+fn consumers_ask_nothing_of_a_queue_that_only_another_type_has() {
+    #[rustfmt::skip]
+    let cases = [
+        ("classic", "x-stream-offset",         Some("rabbit_classic_queue")),
+        ("quorum",  "x-stream-offset",         Some("rabbit_quorum_queue")),
+        ("classic", "x-cancel-on-ha-failover", None),
+        ("quorum",  "x-cancel-on-ha-failover", Some("rabbit_quorum_queue")),
+        ("quorum",  "x-of-the-application",    None),
+    ];
+    for (kind, name, refused) in cases {
+        let settings = parse(&[("x-queue-type", kind.into())]).unwrap();
+        let arguments: FieldTable = [(name, Value::Bool(true))].into_iter().collect();
+        let expected = refused.map(|module| {
+            format!(
+                "PRECONDITION_FAILED - invalid arg '{name}' for queue 'q' in vhost '/' of queue type {module}"
+            )
+        });
+        let refusal = settings.check_consumer(&arguments).err().map(|refusal| refusal.text);
+        assert_eq!(refusal, expected, "{kind} {name}");
+    }
 }

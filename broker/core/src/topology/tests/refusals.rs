@@ -65,6 +65,7 @@ fn exchanges_are_refused_in_rabbitmqs_words() {
     #[rustfmt::skip]
     let cases = [
         (declare(exchange("e", "odd")), "COMMAND_INVALID - unknown exchange type 'odd'"),
+        (declare(exchange("e", "")), "COMMAND_INVALID - invalid exchange type ''"),
         (declare(exchange("", "direct")), "ACCESS_REFUSED - operation not permitted on the default exchange"),
         (declare(exchange("amq.mine", "direct")), "ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'"),
         (declare(exchange("e", "topic")), "PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'e' in vhost '/': received 'topic' but current is 'direct'"),
@@ -94,6 +95,8 @@ fn queues_are_refused_in_rabbitmqs_words() {
         (Command::DeclareQueue(DeclareQueue { arguments: arguments("x-max-length", "ten"), ..queue("new") }), "PRECONDITION_FAILED - invalid arg 'x-max-length' for queue 'new' in vhost '/': \"expected integer, got longstr\""),
         (Command::DeclareQueue(DeclareQueue { arguments: arguments("x-queue-type", "quorum"), ..queue("new") }), "PRECONDITION_FAILED - invalid property 'non-durable' for queue 'new' in vhost '/'"),
         (Command::DeclareQueue(DeclareQueue { arguments: arguments("x-queue-type", "quorum"), ..queue("q") }), "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue 'q' in vhost '/': received the value 'quorum' of type 'longstr' but current is none"),
+        (Command::DeclareQueue(DeclareQueue { arguments: arguments("x-delivery-limit", 3), ..queue("new") }), "PRECONDITION_FAILED - invalid arg 'x-delivery-limit' for queue 'new' in vhost '/' of queue type rabbit_classic_queue"),
+        (Command::DeclareQueue(DeclareQueue { arguments: arguments("x-max-age", "1h"), ..queue("new") }), "PRECONDITION_FAILED - invalid arg 'x-max-age' for queue 'new' in vhost '/' of queue type rabbit_classic_queue"),
         (Command::DeclareQueue(DeclareQueue { passive: true, ..queue("none") }), "NOT_FOUND - no queue 'none' in vhost '/'"),
         (Command::DeclareQueue(DeclareQueue { connection: THEM, ..queue("own") }), LOCKED),
         (Command::DeclareQueue(DeclareQueue { connection: THEM, exclusive: true, ..queue("own") }), LOCKED),
@@ -119,4 +122,17 @@ fn bindings_are_refused_in_rabbitmqs_words() {
         (Command::Bind(Binding { arguments: arguments("x-match", 5), ..to_queue("amq.headers", "q", "") }, US), "PRECONDITION_FAILED - Invalid x-match field type signedint (value 5); expected longstr"),
     ];
     refused(cases);
+}
+
+/// An earlier version took them, and what is on the disk stays.
+#[test]
+fn a_queue_of_the_past_keeps_arguments_that_are_refused_by_now() {
+    let mut topology = topology();
+    let limited = DeclareQueue { arguments: arguments("x-delivery-limit", 3), ..queue("old") };
+    assert!(topology.apply(Command::DeclareQueue(limited.clone())).is_err());
+    topology.replay(Command::DeclareQueue(limited.clone())).unwrap();
+    let vhost = topology.routes.vhost(&root()).unwrap();
+    assert_eq!(vhost.queue("old").unwrap().settings.delivery_limit, Some(3));
+    let again = topology.apply(Command::DeclareQueue(limited)).unwrap();
+    assert!(matches!(again, Outcome::Queue { created: false, .. }), "it may be declared again");
 }

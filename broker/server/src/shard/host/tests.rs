@@ -130,7 +130,8 @@ async fn what_a_transaction_rejects_is_in_its_queue_or_its_grave_wherever_the_lo
 async fn how_often_a_message_was_handed_out_outlives_the_log_file_that_said_so() {
     let dir = tempfile::tempdir().unwrap();
     let mut rig = Rig::new(dir.path());
-    let limited = FieldTable::from_iter([("x-delivery-limit", 9)]);
+    let mut limited = FieldTable::from_iter([("x-queue-type", "quorum")]);
+    limited.insert("x-delivery-limit", 9);
     let queue = rig.declare("limited", 0, limited);
     let filler = rig.declare("filler", 1, FieldTable::new());
     rig.consume(queue);
