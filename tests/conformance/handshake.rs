@@ -1,6 +1,9 @@
 //! The first words on a connection, byte by byte.
 
-use std::io::{Read, Write};
+use std::{
+    io::{ErrorKind, Read, Write},
+    time::Duration,
+};
 
 use broker_protocol::{
     FieldTable, Method, Value, encode,
@@ -131,4 +134,22 @@ fn heartbeats_come_as_agreed_and_are_missed() {
         }
     }
     assert!(heartbeats >= 1, "the broker shows that it lives, then closes since we do not");
+}
+
+/// A client with several threads may write while another reads the answer, and is not to be reset for it.
+#[test]
+fn a_client_that_asks_for_the_end_closes_its_socket_first() {
+    let rig = Rig::start();
+    let mut client = rig.client();
+    client.send(0, connection::Close::default()).unwrap();
+    client.wait_for(0, "connection.close-ok").unwrap();
+    for _ in 0..5 {
+        client.send(0, connection::Close::default()).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        client.stream().set_nonblocking(true).unwrap();
+        let read = client.fill().map_err(|error| error.kind());
+        client.stream().set_nonblocking(false).unwrap();
+        // Whether it is answered again is the broker's affair.
+        assert!(matches!(read, Ok(1..) | Err(ErrorKind::WouldBlock)), "{read:?}");
+    }
 }

@@ -18,6 +18,7 @@ mod events;
 mod keeping;
 mod login;
 mod outgoing;
+mod parting;
 mod permissions;
 mod publish;
 mod questions;
@@ -111,6 +112,8 @@ struct Task {
     alarm: Option<Timestamp>,
     /// When a session that is over is cut off.
     cut: Option<Timestamp>,
+    /// Whether it is not counted any more.
+    has_left: bool,
     now: Timestamp,
     // Empty between turns; kept for their memory.
     events: Vec<Event>,
@@ -189,6 +192,7 @@ impl Task {
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             alarm: None,
             cut: None,
+            has_left: false,
             now,
             events: Vec::new(),
             requests: Vec::new(),
@@ -207,6 +211,8 @@ impl Task {
             // Others on this thread get their turn however busy this client is.
             tokio::task::yield_now().await;
         }
+        self.leave();
+        self.see_off().await;
         self.socket.close();
         tracing::debug!(connection = self.session.id().0, "connection ended");
     }
@@ -357,13 +363,5 @@ impl Task {
                 Poll::Ready(())
             }
         }
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.count_nothing();
-        self.node.registry.remove(self.session.id());
-        self.node.metrics.connections_closed.inc();
     }
 }

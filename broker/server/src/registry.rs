@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use broker_core::id::ConnectionId;
@@ -21,8 +21,14 @@ use crate::tls::stream::Established;
 pub(crate) struct Registry {
     open: Mutex<Open>,
     next: AtomicU64,
+    /// How many have ended and keep their socket for a little longer.
+    seen_off: AtomicUsize,
     most: usize,
 }
+
+/// The place of a connection that has ended and keeps its socket, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct SeenOff<'a>(&'a AtomicUsize);
 
 #[derive(Debug, Default)]
 struct Open {
@@ -81,7 +87,8 @@ pub(crate) struct Limits {
 impl Registry {
     /// For at most `most` connections at a time.
     pub(crate) fn new(most: usize) -> Self {
-        Self { open: Mutex::default(), next: AtomicU64::new(1), most }
+        let (next, seen_off) = (AtomicU64::new(1), AtomicUsize::new(0));
+        Self { open: Mutex::default(), next, seen_off, most }
     }
 
     /// A number no connection has had.
@@ -92,7 +99,7 @@ impl Registry {
     /// Adds a connection; false when there are as many as there may be.
     pub(crate) fn add(&self, profile: Arc<Profile>) -> bool {
         let mut open = lock(&self.open);
-        if open.profiles.len() >= self.most {
+        if open.profiles.len() + self.seen_off.load(Ordering::Relaxed) >= self.most {
             return false;
         }
         open.profiles.insert(profile.link.connection(), profile);
@@ -166,6 +173,17 @@ impl Registry {
         }
     }
 
+    /// A place for a connection that was removed and keeps its socket, while less than half of all places are
+    /// taken: clients that take their time keep nobody out.
+    pub(crate) fn see_off(&self) -> Option<SeenOff<'_>> {
+        let open = lock(&self.open);
+        let room = open.profiles.len() + self.seen_off.load(Ordering::Relaxed) < self.most / 2;
+        room.then(|| {
+            self.seen_off.fetch_add(1, Ordering::Relaxed);
+            SeenOff(&self.seen_off)
+        })
+    }
+
     /// Whether a connection has not ended.
     pub(crate) fn holds(&self, connection: ConnectionId) -> bool {
         lock(&self.open).profiles.contains_key(&connection)
@@ -193,6 +211,14 @@ impl Registry {
         for profile in lock(&self.open).profiles.values() {
             profile.link.send(event());
         }
+    }
+}
+
+// === impl SeenOff ===
+
+impl Drop for SeenOff<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -98,6 +98,8 @@ pub struct Connection {
     id: ConnectionId,
     settings: Arc<Settings>,
     phase: Phase,
+    /// The client asked for the end.
+    closed_by_client: bool,
     limits: Limits,
     capabilities: Capabilities,
     client_properties: FieldTable,
@@ -151,6 +153,7 @@ impl Connection {
             id,
             settings,
             phase: Phase::Header,
+            closed_by_client: false,
             limits,
             capabilities: Capabilities::default(),
             client_properties: FieldTable::new(),
@@ -224,6 +227,11 @@ impl Connection {
     /// Whether the connection is over. What is in the output should still be written.
     pub fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
+    }
+
+    /// Whether the client asked for the end: it closes the socket once it has read the answer.
+    pub fn is_closed_by_client(&self) -> bool {
+        self.closed_by_client
     }
 
     /// Whether the client is through the handshake and neither side has closed.

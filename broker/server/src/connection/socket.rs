@@ -127,6 +127,24 @@ impl Socket {
         rustix::event::poll(&mut socket, Some(&at_once)).is_ok_and(|count| count > 0)
     }
 
+    /// Waits until the client has closed its side; what it says meanwhile is dropped.
+    pub(super) async fn client_gone(&self) {
+        loop {
+            if self.stream.readable().await.is_err() {
+                return;
+            }
+            match self.drop_some() {
+                Ok(0) => return,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    fn drop_some(&self) -> io::Result<usize> {
+        self.stream.try_read(&mut [0; MIN_READ])
+    }
+
     /// Has the system look for a client that says nothing, and give up on one that has not taken
     /// what it was sent for longer than patience lasts: its machine may be gone.
     ///

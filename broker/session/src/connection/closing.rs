@@ -100,6 +100,7 @@ impl Connection {
     pub(super) fn closed_by_client(&mut self, requests: &mut Vec<Request>) {
         self.release_all(requests);
         self.send(0, connection::CloseOk {});
+        self.closed_by_client = true;
         self.finish(requests);
     }
 
