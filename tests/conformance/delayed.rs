@@ -76,24 +76,24 @@ async fn messages_come_in_the_order_of_their_times() {
     }
     let (_connection, channel, exchange, queue) = prepare(&rig).await;
     let begun = Instant::now();
-    for delay in [500, 100, 300, 0, -7] {
+    for delay in [4_000, 1_000, 3_000, 0, -7] {
         let with = delayed(delay).with_priority(3).with_expiration("60000".into());
         send(&channel, &exchange, "k", &delay.to_string(), with).await;
     }
-    let text = table("x-delay", AMQPValue::LongString("200".into()));
+    let text = table("x-delay", AMQPValue::LongString("2000".into()));
     let with = BasicProperties::default().with_headers(text);
-    send(&channel, &exchange, "k", "200", with).await;
+    send(&channel, &exchange, "k", "2000", with).await;
     let mut consumer = consume(&channel, &queue).await;
-    assert_eq!(bodies(&mut consumer, 3).await, ["0", "-7", "100"]);
-    assert_eq!(body(&next(&mut consumer).await), "200");
+    assert_eq!(bodies(&mut consumer, 3).await, ["0", "-7", "1000"]);
+    assert_eq!(body(&next(&mut consumer).await), "2000");
     let delivery = next(&mut consumer).await;
-    assert!(begun.elapsed() >= Duration::from_millis(300), "not before its time");
-    assert_eq!(body(&delivery), "300");
+    assert!(begun.elapsed() >= Duration::from_millis(3_000), "not before its time");
+    assert_eq!(body(&delivery), "3000");
     let headers = delivery.properties.headers().as_ref().expect("headers");
-    assert_eq!(headers.inner().get("x-delay"), Some(&AMQPValue::LongInt(-300)));
+    assert_eq!(headers.inner().get("x-delay"), Some(&AMQPValue::LongInt(-3_000)));
     assert_eq!(delivery.properties.priority(), &Some(3));
     assert_eq!((delivery.exchange.as_str(), delivery.routing_key.as_str()), (&*exchange, "k"));
-    assert_eq!(body(&next(&mut consumer).await), "500");
+    assert_eq!(body(&next(&mut consumer).await), "4000");
 }
 
 #[tokio::test]

@@ -308,12 +308,15 @@ impl Ledger {
             self.violated(format!("{queue}: {message:?} came {late} ms after its time"));
         }
         let is_first = self.seen_ever.insert(seen);
+        // Who looked into its queue held it for a while, and what stood behind it may have died meanwhile.
+        let was_held =
+            queue == "expired" && self.seen_ever.contains(&("brief".to_owned(), message));
         if queue == "delayed"
             && let Some(wrong) = self.delays.observed(message, is_first, now)
         {
             self.violated(format!("{queue}: {message:?} {wrong}"));
         }
-        if is_first && (is_source || matches!(queue, "expired" | "delayed")) {
+        if is_first && !was_held && (is_source || matches!(queue, "expired" | "delayed")) {
             let place = (queue.to_owned(), message.publisher, message.lane(queue));
             let frontier = self.frontier.entry(place).or_default();
             let before = std::mem::replace(frontier, message.number.max(*frontier));

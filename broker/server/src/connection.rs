@@ -162,6 +162,7 @@ impl Task {
             sent: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
             entered: AtomicBool::new(false),
+            dismissed: AtomicBool::new(false),
         });
         if !node.registry.add(Arc::clone(&profile)) {
             return Ok(None);

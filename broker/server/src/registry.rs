@@ -69,6 +69,8 @@ pub(crate) struct Profile {
     pub(crate) blocked: AtomicBool,
     /// Whether it is counted for its user and its vhost.
     pub(crate) entered: AtomicBool,
+    /// Whether somebody has asked for its end, so that it is not listed any more.
+    pub(crate) dismissed: AtomicBool,
 }
 
 /// What a client agreed to.

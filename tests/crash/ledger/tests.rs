@@ -100,6 +100,19 @@ fn order_and_the_redelivered_flag_are_watched() {
 }
 
 #[test]
+fn what_was_read_from_its_queue_may_die_after_what_stood_behind_it() {
+    let mut ledger = Ledger::default();
+    let [a, b, c] = confirmed(&mut ledger, "brief");
+    ledger.observed("brief", a, false);
+    for message in [c, a] {
+        ledger.observed("expired", message, false);
+    }
+    assert_eq!(ledger.violations, [""; 0]);
+    ledger.observed("expired", b, false);
+    assert_eq!(ledger.violations.len(), 1, "{:?}", ledger.violations);
+}
+
+#[test]
 fn a_body_is_read_back_and_damage_is_seen() {
     let message = Message { publisher: 3, number: 14 };
     let mut body = message.to_body(20);

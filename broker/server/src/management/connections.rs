@@ -88,8 +88,9 @@ pub(super) async fn close_connection(
     let reason = headers.get("x-reason").and_then(|reason| reason.to_str().ok());
     let reason = reason.unwrap_or("Closed via management plugin");
     tracing::info!(connection = name, by = %caller.0.name, reason, "connection closed");
+    // Whoever looks afterwards does not find it, however slow its client is to agree.
+    profile.dismissed.store(true, Ordering::Relaxed);
     profile.link.send(Event::Close(reason.into()));
-    // Whoever looks afterwards does not find it, unless its client is slow to agree.
     let _ = timeout(GOODBYE, gone(&node, profile.link.connection())).await;
     Ok(done())
 }
@@ -108,7 +109,8 @@ pub(super) fn named(node: &Node, caller: &Caller, name: &str) -> Result<Arc<Prof
 
 /// Its own connections everybody may see, all of them who may look at everything.
 pub(super) fn sees(routes: &Routes, caller: &Caller, profile: &Profile) -> bool {
-    routes.access().bears(&caller.0, Tag::Monitoring) || is_of(caller, profile)
+    !profile.dismissed.load(Ordering::Relaxed)
+        && (routes.access().bears(&caller.0, Tag::Monitoring) || is_of(caller, profile))
 }
 
 fn is_of(caller: &Caller, profile: &Profile) -> bool {
